@@ -1,0 +1,25 @@
+# make drive    play a drive into the driver and show what it plans   (BAG=path RIG=config/x.yaml POLICY=name CHECKPOINT=path)
+# make test     every test
+# Both set up what they need in .venv on a machine without ROS; nothing is written outside this directory.
+
+PYTHON_ENV = .venv/bin/python
+DEMO = $(if $(BAG),--bag $(BAG)) $(if $(RIG),--rig $(RIG)) $(if $(POLICY),--policy $(POLICY)) \
+       $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
+
+.PHONY: drive test test-setup lint clean
+
+drive:
+	@scripts/ros_env $(if $(filter vla,$(POLICY)),vla,run)
+	@$(PYTHON_ENV) -m alpamayo_ros demo $(DEMO)
+
+test: test-setup lint
+	@$(PYTHON_ENV) -m pytest $(ARGS)
+
+test-setup:
+	@scripts/ros_env test
+
+lint: test-setup
+	@$(PYTHON_ENV) -m ruff check --quiet .
+
+clean:
+	rm -rf .venv out build install log

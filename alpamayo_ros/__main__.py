@@ -1,0 +1,36 @@
+"""`python -m alpamayo_ros COMMAND`: one command line for everything."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+# command -> (module with main(argv) -> int | None, what it does)
+COMMANDS = {
+    "drive": ("alpamayo_ros.drive", "run the driver node (same YAML and transport as driver.launch.py)"),
+    "demo": ("alpamayo_ros.demo", "play a drive into the driver and show what it plans (make drive)"),
+    "play": ("alpamayo_ros.replay.play", "publish a bag's messages at their times"),
+    "parity": ("alpamayo_ros.parity", "compare the model with the reference's recorded outputs"),
+    "bench": ("alpamayo_ros.bench", "measure one thing, JSON out"),
+}
+
+
+def usage() -> str:
+    lines = "\n".join(f"  {name:<14} {what}" for name, (_, what) in COMMANDS.items())
+    return f"usage: python -m alpamayo_ros COMMAND [--help] ...\n\n{lines}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] not in COMMANDS:
+        print(f"no command is called {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    module = import_module(COMMANDS[argv[0]][0])
+    return module.main(argv[1:]) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""`python -m alpamayo_ros bench NAME`: one file a question, JSON out, no pass or fail."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+# name -> (module with main(argv), the question)
+BENCHES = {
+    "ingest": ("alpamayo_ros.bench.ingest", "what do camera frames cost on their way to a tick, and do any get lost?"),
+    "observer": ("alpamayo_ros.bench.observer", "how long do a push and a window take?"),
+    "vla": ("alpamayo_ros.bench.vla", "how long does a tick of the plain PyTorch model take?"),
+    "world": ("alpamayo_ros.bench.world", "how fast does the small world render?"),
+}
+
+
+def main(argv: list[str]) -> int:
+    if not argv or argv[0] not in BENCHES:
+        print("usage: python -m alpamayo_ros bench NAME [--help] ...\n", file=sys.stderr)
+        print("\n".join(f"  {name:<10} {question}" for name, (_, question) in BENCHES.items()), file=sys.stderr)
+        return 0 if argv and argv[0] in ("-h", "--help") else 2
+    return import_module(BENCHES[argv[0]][0]).main(argv[1:]) or 0

@@ -1,0 +1,177 @@
+"""`demo` (make drive): plays a drive into the driver, each in a process of its own, and shows what it plans.
+
+Without --bag it plays the small world's own drive, which it records first: four 1080p cameras of 30, 20, 15 and 10 Hz
+with jitter, 100 Hz odometry, TF, a stop at a red light and a turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from alpamayo_ros.contract import REFERENCE_ROLE
+from alpamayo_ros.paths import share
+from alpamayo_ros.replay.bag import Bag, BagError
+from alpamayo_ros.replay.rig import Rig, RigError, load_rig, propose_rig
+from alpamayo_ros.transport import use_profile
+
+PYTHON = [sys.executable, "-m", "alpamayo_ros"]
+# How long the driver may take to load its policy (s).
+LOADING = 600.0
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="alpamayo_ros demo", description=__doc__)
+    parser.add_argument("--bag", type=Path, help="a rosbag2 bag (default: a drive that the small world makes)")
+    parser.add_argument("--rig", type=Path, help="rig file (default: proposed from the bag's topic names)")
+    parser.add_argument("--policy", default="baseline")
+    parser.add_argument("--checkpoint", help="the policy's checkpoint: a folder, or a hub id")
+    parser.add_argument("--rate", type=float, default=1.0, help="times the recorded pace")
+    parser.add_argument("--out", type=Path, default=share() / "out")
+    parser.add_argument("-p", "--param", action="append", default=[], help="a parameter of the driver, NAME:=VALUE")
+    options = parser.parse_args(argv)
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    remark = use_profile()
+    if remark:
+        print(remark, file=sys.stderr)
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        path = options.bag or _own_drive(options.out)
+        with Bag(path) as bag:
+            rig = load_rig(options.rig) if options.rig else propose_rig(bag.types)
+            return _drive(bag, rig, options)
+    except (BagError, RigError) as error:
+        print(f"make drive: {error}", file=sys.stderr)
+        return 2
+
+
+def _own_drive(out: Path) -> Path:
+    """The small world's drive, recorded once."""
+    from alpamayo_ros.world.bags import record
+    from alpamayo_ros.world.scenario import Family, draw
+
+    path = out / "drive_bag"
+    if not (path / "metadata.yaml").is_file():
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+        print("recording a drive of the small world (once)", flush=True)
+        scenario = draw(Family.LIGHT_TURN, OWN_SEED)
+        record(path, scenario, OWN_SECONDS, progress=lambda share: print(f"\r  {share:4.0%}", end="", flush=True))
+        print("\r  done")
+    return path
+
+
+OWN_SEED, OWN_SECONDS = 0, 20.0
+
+
+def driver_command(rig: Rig, options: argparse.Namespace) -> list[str]:
+    """The driver's command line for a rig: it listens under its own names, which the player publishes under."""
+    values = {"use_sim_time": "true", "policy": options.policy, "image_transport": rig.image_transport}
+    if options.checkpoint:
+        values[f"{options.policy}.checkpoint"] = options.checkpoint
+    values |= {name: str(value) for name, value in rig.parameters.items()}
+    words = [f"{name}:={value}" for name, value in values.items()] + options.param
+    return [*PYTHON, "drive", *(word for pair in words for word in ("-p", pair))]
+
+
+def _drive(bag: Bag, rig: Rig, options: argparse.Namespace) -> int:
+    """Driver and player in their own processes, the watcher in this one, until the bag ends."""
+    import rclpy
+    from rclpy.parameter import Parameter
+
+    from alpamayo_ros.watch import Watcher, summary
+
+    seconds = (bag.end_ns - bag.start_ns) / 1e9
+    print(f"{bag.path}: {seconds:.1f} s, policy {options.policy}\n", flush=True)
+    player = [*PYTHON, "play", str(bag.path), "--clock", "--rate", str(options.rate), "--wait", str(LOADING)]
+    if options.rig:
+        player += ["--rig", str(options.rig)]
+    rclpy.init(args=[])
+    watcher = Watcher(parameter_overrides=[Parameter("use_sim_time", value=True)])
+    driving = subprocess.Popen(driver_command(rig, options))
+    playing = subprocess.Popen(player, stdout=subprocess.DEVNULL)
+    try:
+        while playing.poll() is None and driving.poll() is None:
+            rclpy.spin_once(watcher, timeout_sec=0.1)
+        for _ in range(12):  # what is under way, and the driver's last diagnostics
+            rclpy.spin_once(watcher, timeout_sec=0.1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for process in (playing, driving):
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+        watcher.destroy_node()
+        rclpy.try_shutdown()
+    if driving.returncode == 1 and not watcher.seen.plans:
+        return 1  # it has said why
+    print(f"\n{summary(watcher.seen)}")
+    if watcher.seen.plans:
+        print(f"picture      {_picture(bag, rig, watcher.seen.plans, options.out)}")
+    return 0 if watcher.seen.plans else 1
+
+
+def _picture(bag: Bag, rig: Rig, plans: list, out: Path) -> Path:
+    """The most telling plan on the front camera and from above, beside what really happened."""
+    from alpamayo_ros.cdr import header_stamp_ns
+    from alpamayo_ros.geometry import Pose, interpolate_poses
+    from alpamayo_ros.imaging import DECODERS
+    from alpamayo_ros.messages import stamp_ns
+    from alpamayo_ros.replay import picture as drawing
+    from alpamayo_ros.replay.recorded import cameras, driven
+
+    stamps, poses = driven(bag, rig)
+    within = [p for p in plans if stamps[0] <= stamp_ns(p.header.stamp) <= stamps[-1]]
+    placed = [_samples(plan) for plan in within]
+    chosen = drawing.most_telling(
+        [drawing.yaw_of_quaternion(s.quaternion[p.chosen]) for p, s in zip(within, placed, strict=True)]
+    )
+    plan, samples = within[chosen], placed[chosen]
+    t0 = stamp_ns(plan.header.stamp)
+    at = interpolate_poses(stamps, poses, np.array([t0]))
+    ego = Pose(at.xyz[0], at.quaternion[0])
+    slot = next(s for s in plan.images if s.camera == REFERENCE_ROLE and s.slot == 0.0)
+    topic = rig.topics[REFERENCE_ROLE]
+    offset = round(float(rig.parameters.get(f"cameras.{REFERENCE_ROLE}.time_offset", 0.0)) * 1e9)
+    front = next(
+        DECODERS[rig.image_transport](m.data)
+        for m in bag.messages([topic])
+        if header_stamp_ns(m.data) + offset == stamp_ns(slot.stamp)
+    )
+    image = drawing.picture(
+        front,
+        cameras(bag, rig).get(REFERENCE_ROLE),
+        ego.inverse().apply(samples.xyz),
+        drawing.yaw_in_ego(ego, samples),
+        plan.chosen,
+        drawing.driven_in_ego(stamps, poses, t0, 1.5, 6.4),
+        plan.reasoning,
+        f"t0 {(t0 - stamps[0]) / 1e9:.2f} s   {plan.samples[plan.chosen].speed[0]:.1f} m/s   {plan.policy}",
+    )
+    path = out / "drive.png"
+    cv2.imwrite(str(path), image[..., ::-1])
+    return path
+
+
+def _samples(plan):
+    """A DrivingPlan's samples as (S, 64) poses in its header's frame."""
+    from alpamayo_ros.geometry import Pose
+
+    rows = [
+        [(p.position.x, p.position.y, p.position.z, *_xyzw(p.orientation)) for p in sample.poses]
+        for sample in plan.samples
+    ]
+    values = np.array(rows)
+    return Pose(values[..., :3], values[..., 3:])
+
+
+def _xyzw(q) -> tuple[float, float, float, float]:
+    return q.x, q.y, q.z, q.w

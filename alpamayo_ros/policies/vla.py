@@ -1,0 +1,254 @@
+"""Alpamayo as a policy: an observation in, the model's plan out, and its answers to questions.
+
+It holds the loaded model and a lock. What the model computes is `vla/`'s; torch is imported when it is made.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alpamayo_ros.contract import Observation, Plan
+from alpamayo_ros.policies import options
+
+if TYPE_CHECKING:
+    import torch
+
+    from alpamayo_ros.vla.checkpoint import Loaded
+    from alpamayo_ros.vla.inputs import Prompt
+    from alpamayo_ros.vla.rollout import Rollout, Settings
+
+
+def _option(default, description: str, limits: tuple | None = None, choices: tuple = ()):
+    return field(default=default, metadata={"description": description, "range": limits, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Config:
+    """Parameters of the VLA."""
+
+    checkpoint: str = _option("", "Folder or Hugging Face id of an Alpamayo R1 or 1.5 checkpoint.")
+    base: str = _option("", "Folder or id of the base VLM's config and tokenizer; empty: as the checkpoint says.")
+    device: str = _option("auto", "'cuda', 'cuda:1', 'cpu'; 'auto' is the first GPU, else the CPU.")
+    dtype: str = _option("auto", "Precision of the weights.", choices=("auto", "bfloat16", "float32"))
+    attention: str = _option(
+        "sdpa", "Attention of the vision and language model.", choices=("sdpa", "eager", "flash_attention_2")
+    )
+    samples: int = _option(1, "Reasonings and trajectories a tick.", (1, 64))
+    temperature: float = _option(0.6, "Of the reasoning; 0 takes the likeliest words.", (0.0, 2.0))
+    top_p: float = _option(0.98, "Probability of the words that are drawn from.", (0.01, 1.0))
+    max_reasoning_tokens: int = _option(256, "Tokens after which a reasoning is cut off.", (1, 4096))
+    flow_steps: int = _option(10, "Euler steps from noise to trajectory.", (1, 100))
+    noise_scale: float = _option(1.0, "Scale of the flow's noise; less is less diverse.", (0.0, 2.0))
+    seed: int = _option(42, "Together with t0 it decides every draw of a tick.", (0, 2**31 - 1))
+    select: str = _option("first", "Which sample is driven.", choices=("first", "medoid"))
+    guidance_weight: float = _option(
+        1.0, "Weight of the command against no command (1.5); 1 does not guide.", (0.0, 10.0)
+    )
+    max_prompt_tokens: int = _option(4096, "A longer prompt is refused.", (64, 65536))
+
+    def __post_init__(self) -> None:
+        options.check(self)
+
+
+class PolicyBusy(RuntimeError):
+    """An earlier call is still running: one model, one call at a time."""
+
+
+class Vla:
+    """The model behind the `Policy` seam. A plan is a function of the observation and the configuration alone."""
+
+    name = "vla"
+
+    def __init__(self, config: Config, loaded: Loaded) -> None:
+        self.config = config
+        self._loaded: Loaded | None = loaded
+        self._lock = threading.Lock()
+
+    def __call__(self, observation: Observation) -> Plan:
+        """Plans.
+
+        Raises:
+            InputError: the observation or the request is refused, by name, before the device is touched.
+            PolicyBusy: an earlier call has not returned.
+        """
+        from alpamayo_ros.vla.rollout import rollout
+        from alpamayo_ros.vla.timing import Stopwatch
+
+        with self._turn() as loaded:
+            command, notes = self._command(loaded, observation)
+            settings = self._settings(guided=bool(command))
+            prompt = self._prompt(loaded, observation, command, settings)
+            watch = Stopwatch(loaded.model.device)
+            with watch("preprocess"):
+                patches = self._patches(loaded, observation)
+            history = observation.history_xyz, observation.history_rotation
+            result = rollout(*loaded, prompt, patches, history, settings, self._generator(loaded, observation))
+        return self._plan(observation, result, watch.seconds, notes)
+
+    def ask(self, observation: Observation, question: str) -> Iterator[str]:
+        """Answers a question about the images, slice by slice; between slices the policy can be called.
+
+        Yields:
+            The answer so far; the last one is whole.
+
+        Raises:
+            InputError, PolicyBusy: as for a plan.
+        """
+        from alpamayo_ros.vla import inputs, qa
+
+        with self._turn() as loaded:
+            model, vocabulary = loaded
+            inputs.check(observation, model.config)
+            prompt = inputs.question_prompt(model.config, vocabulary, observation, question)
+            self._check_size(loaded, prompt, rows=1)
+            patches = self._patches(loaded, observation)
+            steps = qa.answer(
+                model, vocabulary, prompt, patches, self.config.temperature, self.config.top_p,
+                self.config.max_reasoning_tokens, self._generator(loaded, observation),
+            )  # fmt: skip
+        while True:
+            with self._turn():
+                piece = next(steps, None)
+            if piece is None:
+                return
+            yield piece
+
+    def reset(self) -> None:
+        """Nothing is carried from tick to tick."""
+
+    def close(self) -> None:
+        """Frees the weights; a call that still runs keeps them until it returns."""
+        import torch
+
+        self._loaded = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def _turn(self) -> Iterator[Loaded]:
+        if not self._lock.acquire(blocking=False):
+            raise PolicyBusy("an earlier call of the vla policy is still running; this one is refused")
+        try:
+            if self._loaded is None:
+                raise RuntimeError("the vla policy is closed")
+            yield self._loaded
+        finally:
+            self._lock.release()
+
+    def _command(self, loaded: Loaded, observation: Observation) -> tuple[str, tuple[str, ...]]:
+        """The navigation text that the model can take, and a note where it cannot be obeyed or guided by."""
+        command = observation.command.strip()
+        if command and not loaded.model.config.takes_command:
+            return "", ("command_not_supported",)
+        if not command and self.config.guidance_weight != 1:
+            return "", ("guidance_without_command",)
+        return command, ()
+
+    def _settings(self, guided: bool) -> Settings:
+        from alpamayo_ros.vla.rollout import Settings
+
+        config = self.config
+        return Settings(
+            config.samples, config.temperature, config.top_p, config.max_reasoning_tokens, config.flow_steps,
+            config.noise_scale, config.guidance_weight if guided and config.guidance_weight != 1 else None,
+        )  # fmt: skip
+
+    def _prompt(self, loaded: Loaded, observation: Observation, command: str, settings: Settings) -> Prompt:
+        from alpamayo_ros.vla import inputs
+
+        model, vocabulary = loaded
+        inputs.check(observation, model.config)
+        prompt = inputs.driving_prompt(model.config, vocabulary, observation, command)
+        self._check_size(loaded, prompt, settings.samples * (1 if settings.guidance_weight is None else 2))
+        return prompt
+
+    def _check_size(self, loaded: Loaded, prompt: Prompt, rows: int) -> None:
+        from alpamayo_ros.vla import inputs, memory
+
+        model, new = loaded.model, self.config.max_reasoning_tokens
+        inputs.check_length(prompt, model.config, new, self.config.max_prompt_tokens)
+        patches = int(prompt.grids.prod(axis=1).sum())
+        needed = memory.rollout_bytes(model.config, patches, len(prompt.ids), new, rows, model.dtype.itemsize)
+        memory.check_fits(needed, model.device, rows)
+
+    def _patches(self, loaded: Loaded, observation: Observation) -> torch.Tensor:
+        from alpamayo_ros.vla import inputs, pixels
+
+        return pixels.preprocess(inputs.frames(observation), loaded.model.config, loaded.model.device)
+
+    def _generator(self, loaded: Loaded, observation: Observation) -> torch.Generator:
+        import torch
+
+        # A CPU generator looks at 32 bits of its seed only, so both numbers are mixed into them.
+        mixed = np.random.SeedSequence((self.config.seed, observation.t0_ns)).generate_state(1)
+        return torch.Generator(loaded.model.device).manual_seed(int(mixed[0]))
+
+    def _plan(
+        self, observation: Observation, result: Rollout, seconds: dict[str, float], notes: tuple[str, ...]
+    ) -> Plan:
+        motion = result.motion
+        return Plan(
+            t0_ns=observation.t0_ns,
+            xyz=motion.xyz,
+            yaw=motion.yaw,
+            speed=motion.speed,
+            acceleration=motion.acceleration,
+            curvature=motion.curvature,
+            reasoning=tuple(said or _words(text) for said, text in zip(result.reasoning, result.text, strict=True)),
+            chosen=SELECTIONS[self.config.select](motion.xyz),
+            policy=self.name,
+            timings=seconds | result.seconds,
+            notes=notes + _remarks(result),
+        )
+
+
+def create(config: Config) -> Vla:
+    """Loads the checkpoint.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+        ValueError: the options do not fit it or this machine.
+    """
+    import torch
+
+    from alpamayo_ros import vla
+    from alpamayo_ros.vla import guidance
+
+    if not config.checkpoint:
+        raise ValueError("the vla policy has no checkpoint: set vla.checkpoint to a folder or hub id")
+    device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = None if config.dtype == "auto" else config.dtype
+    loaded = vla.load(config.checkpoint, device, dtype, config.attention, config.base or None)
+    if config.guidance_weight != 1:
+        guidance.check_supported(loaded.model)
+    return Vla(config, loaded)
+
+
+def medoid(xyz: np.ndarray) -> int:
+    """The sample of (S, N, 3) whose mean distance in x and y to the others is least."""
+    distance = np.linalg.norm(xyz[:, None, :, :2] - xyz[None, :, :, :2], axis=-1).mean(axis=-1)
+    return int(distance.sum(axis=1).argmin())
+
+
+SELECTIONS = {"first": lambda xyz: 0, "medoid": medoid}
+
+
+def _words(text: str) -> str:
+    """What a reasoning without an end says, without its control tokens."""
+    return re.sub(r"<\|[^|]*\|>", "", text).strip()
+
+
+def _remarks(result: Rollout) -> tuple[str, ...]:
+    remarks = [f"tokens={','.join(map(str, result.counts))}"]
+    if result.truncated.any():
+        remarks.append("reasoning_truncated")
+    if ((result.stops < 0) & ~result.truncated).any():
+        remarks.append("no_stop_token")
+    return tuple(remarks)

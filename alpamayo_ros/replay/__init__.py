@@ -1,0 +1,1 @@
+"""Bags: reading them, playing them through DDS, replaying them in lockstep."""

@@ -1,0 +1,245 @@
+"""What lives between activation and deactivation: subscriptions, observer, worker, and what they count.
+
+Two threads: the executor's, whose callbacks take microseconds (keep a message's bytes, read its stamp, push), and
+the worker's, which decodes, plans and publishes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from alpamayo_ros.ages import StampAges
+from alpamayo_ros.answers import Answering
+from alpamayo_ros.cdr import CdrError, header_stamp_ns
+from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS, NotReady, Policy, Reason
+from alpamayo_ros.diagnostics import State, diagnostics_msg, state_of
+from alpamayo_ros.frames import Frames
+from alpamayo_ros.imaging import DECODERS
+from alpamayo_ros.messages import Outgoing, odometry_sample, outgoing, place, stamp_ns
+from alpamayo_ros.observer import Observer, Outcome
+from alpamayo_ros.params import observer_config
+from alpamayo_ros.statistics import Statistics
+from alpamayo_ros.tick import Decoding, Refused, TickRunner
+from alpamayo_ros.window import Window
+from alpamayo_ros.worker import Worker
+
+# A quarter of a second of the fastest stream: what may pile up while the interpreter is busy elsewhere.
+CAMERA_DEPTH = 15
+ODOMETRY_DEPTH = 100
+WATCH_PERIOD = 0.05
+# How long ending waits for an inference that is under way (s).
+PATIENCE = 1.0
+
+
+class Session:
+    """One active period of the driver.
+
+    Args:
+        node: the node to subscribe with.
+        values: every parameter's value.
+        policy: loaded and warm.
+        publish: takes the messages of a tick, on the worker's thread.
+        report: takes diagnostics, on the executor's thread.
+        answer: takes the answer to a question, on the worker's thread.
+        epoch: the first epoch's number.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        values: Mapping[str, Any],
+        policy: Policy,
+        publish: Callable[[Outgoing], None],
+        report: Callable[[DiagnosticArray], None],
+        answer: Callable[[str], None],
+        epoch: int,
+    ):
+        self._node = node
+        self._values = values
+        self._publish = publish
+        self._report = report
+        self._answer = answer
+        self._policy = policy
+        self.observer = Observer(observer_config(values), epoch)
+        self.statistics = Statistics(started_at=time.monotonic())
+        self._ages = StampAges()
+        self._state: State | None = None
+        self._frames = Frames(node, values["ego_frame"], values["output_frame"], values["tf_timeout"])
+        decoder = DECODERS[values["image_transport"]]
+        self._decoding = Decoding(dict.fromkeys(CAMERA_ROLES, decoder), values["decode_threads"])
+        self._runner = TickRunner(policy, self._decoding, self._frames.locate)
+        self._worker: Worker[Outgoing | Refused] = Worker(self._run, self._deliver, values["policy_timeout"])
+        self._worker.new_epoch(epoch)
+        self._worker.start()
+        self._destroy: list[Callable[[], Any]] = []
+        self._subscribe()
+
+    def close(self) -> bool:
+        """Ends it; False where an inference is still under way after a second (its result is disowned)."""
+        for destroy in self._destroy:
+            destroy()
+        ended = self._worker.stop(PATIENCE)
+        self._frames.close()
+        self._decoding.close()
+        return ended
+
+    def new_epoch(self, cause: str) -> None:
+        """Drops all histories and whatever is under way."""
+        self.observer.new_epoch(cause)
+        self._follow_epoch()
+
+    # --- executor thread ---------------------------------------------------------------------------------------
+
+    def _subscribe(self) -> None:
+        node, values = self._node, self._values
+        compressed = values["image_transport"] == "compressed"
+        kind, suffix = (CompressedImage, "/compressed") if compressed else (Image, "")
+        for role in CAMERA_ROLES:
+            topic = f"camera/{role}/image{suffix}"
+            self._listen(kind, topic, partial(self._on_image, role), _sensor_qos(CAMERA_DEPTH), raw=True)
+        self._listen(Odometry, "odometry", self._on_odometry, _sensor_qos(ODOMETRY_DEPTH))
+        # A volatile request matches every publisher but gets no latched text, a latched one matches latched ones only.
+        for durability in (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL):
+            qos = QoSProfile(depth=1, durability=durability)
+            self._listen(String, "command", self._on_command, qos, overridable=False)
+        self._listen(String, "~/question", self._on_question, QoSProfile(depth=1), overridable=False)
+        reset = node.create_service(Trigger, "~/reset", self._on_reset)
+        self._destroy.append(partial(node.destroy_service, reset))
+        # Steady timers: a paused /clock must silence neither the diagnostics nor the watch over the policy.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        for period, act in ((WATCH_PERIOD, self._on_watch), (values["diagnostics_period"], self._diagnose)):
+            timer = node.create_timer(period, act, clock=steady)
+            self._destroy.append(partial(node.destroy_timer, timer))
+
+    def _listen(
+        self, kind: type, topic: str, callback: Callable, qos: QoSProfile, raw: bool = False, overridable: bool = True
+    ) -> None:
+        overrides = QoSOverridingOptions.with_default_policies() if overridable else None
+        subscription = self._node.create_subscription(
+            kind, topic, callback, qos, raw=raw, qos_overriding_options=overrides
+        )
+        self._destroy.append(partial(self._node.destroy_subscription, subscription))
+
+    def _on_image(self, role: str, data: bytes) -> None:
+        try:
+            stamp = header_stamp_ns(data)
+        except CdrError as error:
+            self._take([NotReady(Reason.MESSAGE_CORRUPT, role, str(error))])
+            return
+        if role == self.observer.config.reference:
+            self._ages.received(stamp, self._now_ns())
+        self._take(self.observer.push_frame(role, stamp, data))
+
+    def _on_odometry(self, message: Odometry) -> None:
+        self._frames.expect_child(message.child_frame_id)
+        stamp, sample = stamp_ns(message.header.stamp), odometry_sample(message)
+        self._take(self.observer.push_odometry(stamp, sample, message.header.frame_id, message.child_frame_id))
+
+    def _on_command(self, message: String) -> None:
+        if self._short_enough("command", message.data):
+            self.observer.command = message.data
+
+    def _on_question(self, message: String) -> None:
+        if self._short_enough("question", message.data):
+            answering = Answering(self._policy, self._runner.last, message.data, self._answer)
+            self._worker.in_background(answering.step)
+
+    def _short_enough(self, stream: str, text: str) -> bool:
+        limit = self._values["max_command_length"]
+        if len(text) > limit:
+            detail = f"{len(text)} characters, {limit} are allowed (max_command_length)"
+            self._take([NotReady(Reason.COMMAND_TOO_LONG, stream, detail)])
+        return len(text) <= limit
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self.new_epoch("reset was called")
+        response.success, response.message = True, f"epoch {self.observer.epoch}"
+        return response
+
+    def _on_watch(self) -> None:
+        given_up = self._worker.watch()
+        if given_up is not None:
+            self._node.get_logger().error(str(given_up), throttle_duration_sec=5.0)
+            self.statistics.tick_refusal(given_up, time.monotonic())
+        if state_of(self.statistics, time.monotonic()) != self._state:
+            self._diagnose()
+
+    def _take(self, outcomes: list[Outcome]) -> None:
+        """Windows go to the worker, refusals into the statistics."""
+        if self.observer.epoch != self._worker.epoch:
+            self._follow_epoch()
+        for outcome in outcomes:
+            if isinstance(outcome, Window):
+                self._worker.offer(outcome)
+            elif outcome.t0_ns is None:
+                self.statistics.message_refusal(outcome, time.monotonic())
+            else:
+                self.statistics.tick_refusal(outcome, time.monotonic())
+
+    def _follow_epoch(self) -> None:
+        self._node.get_logger().info(f"epoch {self.observer.epoch}: {self.observer.epoch_cause}")
+        self._worker.new_epoch(self.observer.epoch)
+        self._frames.clear()
+        self._ages.reset()
+
+    def _diagnose(self) -> None:
+        now = time.monotonic()
+        self._state = state_of(self.statistics, now)
+        self._report(
+            diagnostics_msg(
+                self._values["policy"], self._state, self.statistics, self.observer, self._worker.counts,
+                self._now_ns(), now,
+            )
+        )  # fmt: skip
+
+    def _now_ns(self) -> int:
+        return self._node.get_clock().now().nanoseconds
+
+    # --- worker thread -----------------------------------------------------------------------------------------
+
+    def _run(self, window: Window) -> Outgoing | Refused:
+        result = self._runner(window)
+        if isinstance(result, Refused):
+            return result
+        placement = self._frames.output(result)
+        if isinstance(placement, NotReady):
+            return Refused(placement, result.refused)
+        return outgoing(place(result, *placement), self._values["markers"])
+
+    def _deliver(self, result: Outgoing | Refused) -> None:
+        """Publishes a tick unless it has become too old. No epoch can end meanwhile."""
+        now = time.monotonic()
+        for refused in result.refused:
+            self.statistics.message_refusal(refused, now)
+        if isinstance(result, Refused):
+            if result.traceback:
+                self._node.get_logger().error(f"{result.reason}\n{result.traceback}", throttle_duration_sec=5.0)
+            self.statistics.tick_refusal(result.reason, now)
+            return
+        age = self._ages.age_ns(result.t0_ns, self._now_ns()) / SECOND_NS
+        limit = self._values["max_plan_age"]
+        if age > limit:
+            numbers = {"age": age, "max_plan_age": limit}
+            late = NotReady(Reason.PLAN_TOO_OLD, "", "the plan was ready too late", numbers, result.t0_ns)
+            self.statistics.tick_refusal(late, now)
+            return
+        self._publish(result)
+        self.statistics.plan(age, now)
+
+
+def _sensor_qos(depth: int) -> QoSProfile:
+    """Best effort, which every publisher of sensor data can serve (REP-2003); never a shared profile object."""
+    return QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -1,0 +1,62 @@
+"""What the driver counts about itself, as plain values that a diagnostic is made from."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from alpamayo_ros.contract import NotReady, Reason
+
+REMEMBERED_LATENCIES = 200
+# A message refused this lately (s) explains why a tick of its stream was refused.
+RECENT = 1.0
+# Reasons that are no fault: the ticks of the first second and a half, before there is a history.
+WARMING_UP = frozenset({Reason.HISTORY_SHORT, Reason.ODOMETRY_MISSING, Reason.CAMERA_MISSING, Reason.CAMERA_GAP})
+
+
+@dataclass
+class Statistics:
+    """Counts and latencies since activation; `now` is monotonic seconds throughout."""
+
+    plans: int = 0
+    refused: Counter[Reason] = field(default_factory=Counter)
+    last_refusal: NotReady | None = None
+    last_refusal_at: float = float("-inf")
+    last_plan_at: float = float("-inf")
+    last_tick_planned: bool = False
+    message_refusals: dict[str, tuple[NotReady, float]] = field(default_factory=dict)  # the last one of each stream
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
+    started_at: float = 0.0
+
+    def plan(self, latency: float, now: float) -> None:
+        """A plan was published `latency` seconds after its t0."""
+        self.plans += 1
+        self.latencies.append(latency)
+        self.last_plan_at = now
+        self.last_tick_planned = True
+
+    def tick_refusal(self, refusal: NotReady, now: float) -> None:
+        """A tick came to nothing."""
+        self.refused[refusal.reason] += 1
+        self.last_refusal, self.last_refusal_at = refusal, now
+        self.last_tick_planned = False
+
+    def message_refusal(self, refusal: NotReady, now: float) -> None:
+        """One message or frame was no good; its tick may still come to a plan."""
+        self.refused[refusal.reason] += 1
+        self.message_refusals[refusal.stream] = (refusal, now)
+
+    def root_cause(self, now: float) -> NotReady | None:
+        """Why there is no plan: the last refused tick's reason, or what that stream's messages were refused for."""
+        refusal = self.last_refusal
+        if refusal is None:
+            return None
+        cause, at = self.message_refusals.get(refusal.stream, (refusal, float("-inf")))
+        return cause if now - at < RECENT else refusal
+
+    def latency(self, quantile: float) -> float | None:
+        """Seconds, over the last plans; None before the first."""
+        if not self.latencies:
+            return None
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))]

@@ -1,0 +1,12 @@
+"""Makes the test folders importable (`from core.drives import drive`) and repeatable."""
+
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+# The same examples on every run: a failure in CI is a failure here.
+settings.register_profile("repeatable", derandomize=True, print_blob=True)
+settings.load_profile("repeatable")
