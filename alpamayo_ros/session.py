@@ -190,8 +190,8 @@ class Session:
                 self.statistics.tick_refusal(outcome, time.monotonic())
 
     def _follow_epoch(self) -> None:
+        self._worker.new_epoch(self.observer.epoch)  # first: from here on no result of the old one comes out
         self._node.get_logger().info(f"epoch {self.observer.epoch}: {self.observer.epoch_cause}")
-        self._worker.new_epoch(self.observer.epoch)
         self._frames.clear()
         self._ages.reset()
 
