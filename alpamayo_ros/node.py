@@ -25,8 +25,8 @@ from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from alpamayo_ros import params, policies
+from alpamayo_ros.compose import Outgoing
 from alpamayo_ros.contract import SECOND_NS, Policy, make_example
-from alpamayo_ros.messages import Outgoing
 from alpamayo_ros.msg import DrivingPlan
 from alpamayo_ros.session import Session
 

@@ -24,14 +24,16 @@ from std_srvs.srv import Trigger
 from alpamayo_ros.ages import StampAges
 from alpamayo_ros.answers import Answering
 from alpamayo_ros.cdr import CdrError, header_stamp_ns
+from alpamayo_ros.compose import Outgoing, place
 from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS, NotReady, Policy, Reason
 from alpamayo_ros.diagnostics import State, diagnostics_msg, state_of
 from alpamayo_ros.frames import Frames
 from alpamayo_ros.imaging import DECODERS
-from alpamayo_ros.messages import Outgoing, odometry_sample, outgoing, place, stamp_ns
+from alpamayo_ros.messages import odometry_sample, outgoing, stamp_ns
 from alpamayo_ros.observer import Observer, Outcome
 from alpamayo_ros.params import observer_config
 from alpamayo_ros.statistics import Statistics
+from alpamayo_ros.tf_listener import listen
 from alpamayo_ros.tick import Decoding, Refused, TickRunner
 from alpamayo_ros.window import Window
 from alpamayo_ros.worker import Worker
@@ -77,7 +79,7 @@ class Session:
         self.statistics = Statistics(started_at=time.monotonic())
         self._ages = StampAges()
         self._state: State | None = None
-        self._frames = Frames(node, values["ego_frame"], values["output_frame"], values["tf_timeout"])
+        self._frames = Frames(partial(listen, node), values["ego_frame"], values["output_frame"], values["tf_timeout"])
         decoder = DECODERS[values["image_transport"]]
         self._decoding = Decoding(dict.fromkeys(CAMERA_ROLES, decoder), values["decode_threads"])
         self._runner = TickRunner(policy, self._decoding, self._frames.locate)
