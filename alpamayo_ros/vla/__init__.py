@@ -1,8 +1,8 @@
 """The Alpamayo model (R1 and 1.5) in PyTorch, and its torch-free parts.
 
-`load` is the way in. Files that are numpy only (config, tokens, prompt, positions, resize, unicycle, inputs) may be
-imported where there is no torch; nothing outside this folder imports the others at module level. It knows nothing
-of ROS.
+`load` is the way in. Files that are numpy only (config, headers, reading, tokens, prompt, positions, resize, unicycle,
+inputs, outcome) may be imported where there is no torch; nothing outside this folder imports the others at module
+level. It knows nothing of ROS.
 """
 
 from __future__ import annotations

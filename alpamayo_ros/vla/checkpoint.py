@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from alpamayo_ros.vla import backbone, config, hub, memory, shards, tokens
+from alpamayo_ros.vla import backbone, headers, hub, memory, reading, shards, tokens
 from alpamayo_ros.vla.errors import CheckpointError
 from alpamayo_ros.vla.model import Alpamayo, build
 
@@ -51,8 +51,8 @@ def load(
         CheckpointError: with what to do about it.
     """
     folder = hub.checkpoint_folder(path_or_hub_id)
-    settings, vocabulary = read_config(folder, base)
-    found = shards.entries(folder)
+    settings, vocabulary = reading.settings(folder, base)
+    found = headers.entries(folder)
     target = torch.device(device)
     model = build(settings, dtype or settings.dtype, attention)
     check_tensors(model.state_dict(), found, folder)
@@ -63,17 +63,7 @@ def load(
     return Loaded(model.eval(), vocabulary)
 
 
-def read_config(folder: Path, base: str | None = None) -> tuple[config.ModelConfig, tokens.Vocabulary]:
-    """A checkpoint's configuration and vocabulary, without its weights."""
-    raw = _read_json(folder / "config.json")
-    if "vlm_name_or_path" not in raw and base is None:
-        raise CheckpointError(f"{folder / 'config.json'} has no vlm_name_or_path; give the base VLM as `base`")
-    base_folder = hub.base_folder(base or raw["vlm_name_or_path"], folder)
-    settings = config.parse(raw, _read_json(base_folder / "config.json"))
-    return settings, tokens.read(base_folder, settings)
-
-
-def check_tensors(expected: Mapping[str, torch.Tensor], found: Mapping[str, shards.Entry], folder: Path) -> None:
+def check_tensors(expected: Mapping[str, torch.Tensor], found: Mapping[str, headers.Entry], folder: Path) -> None:
     """Refuses a checkpoint whose keys or shapes are not exactly the model's."""
     problems = [
         *_listed("missing", sorted(set(expected) - set(found))),
@@ -120,13 +110,6 @@ def write(
         weight_map.update(dict.fromkeys(group, name))
         _log.info("wrote %s", folder / name)
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise CheckpointError(f"{path} is no valid JSON ({error}); download it again") from error
 
 
 def _listed(what: str, items: list[str]) -> list[str]:

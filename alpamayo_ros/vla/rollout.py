@@ -13,35 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from alpamayo_ros.vla import decoding, flow, guidance, prompt, unicycle
+from alpamayo_ros.vla import decoding, flow, guidance
 from alpamayo_ros.vla.inputs import Prompt
 from alpamayo_ros.vla.model import Alpamayo
+from alpamayo_ros.vla.outcome import Rollout, Settings, outcome
 from alpamayo_ros.vla.sampling import Choose, Sampler, StopRule, replay
 from alpamayo_ros.vla.timing import Stopwatch
 from alpamayo_ros.vla.tokens import Vocabulary
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a tick is sampled.
-
-    Attributes:
-        samples: rows that continue the prompt.
-        temperature: of the tokens; 0 is greedy.
-        top_p: probability of the nucleus.
-        max_tokens: of one row's answer, its stop and the one after it included.
-        flow_steps: Euler steps; None is the checkpoint's own number.
-        noise_scale: of the actions' start; below 1 is less diverse.
-        guidance_weight: of the navigation text; None guides not at all.
-    """
-
-    samples: int = 1
-    temperature: float = 0.6
-    top_p: float = 0.98
-    max_tokens: int = 256
-    flow_steps: int | None = None
-    noise_scale: float = 1.0
-    guidance_weight: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,33 +43,6 @@ class Trace:
 
     logits: list[torch.Tensor] = field(default_factory=list)
     velocities: list[torch.Tensor] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False)
-class Rollout:
-    """What came out, on the host.
-
-    Attributes:
-        tokens: (rows, steps) int64 after the prompt, padding and surplus after a row's end included.
-        counts: (rows,) how many of them are the row's own, its stop included.
-        stops: (rows,) index of the row's stop token, -1 where it never said it.
-        truncated: (rows,) bool, cut off by the limit before it said stop or ended.
-        reasoning: one text a row, "" where it was cut off before its end.
-        text: one text a row, the row's own tokens with the special ones spelled out.
-        action: (rows, N, 2) normalised.
-        motion: the trajectories.
-        seconds: by stage.
-    """
-
-    tokens: np.ndarray
-    counts: np.ndarray
-    stops: np.ndarray
-    truncated: np.ndarray
-    reasoning: tuple[str, ...]
-    text: tuple[str, ...]
-    action: np.ndarray
-    motion: unicycle.Motion
-    seconds: dict[str, float]
 
 
 def rollout(
@@ -135,7 +86,8 @@ def rollout(
             action = action.cpu().numpy()
     if trace is not None:
         trace.velocities += velocities
-    return _result(model, vocabulary, tokens.cpu().numpy(), stops.cpu().numpy(), action, history, watch.seconds)
+    scale = model.action_space.scale()
+    return outcome(model.config, vocabulary, scale, tokens.cpu().numpy(), action, history, watch.seconds)
 
 
 class _Speech(NamedTuple):
@@ -183,25 +135,3 @@ def _noise(
         return torch.from_numpy(forced.noise).to(model.device)
     shape = (rows, model.config.action_space.n_waypoints, 2)
     return torch.randn(shape, device=model.device, generator=generator) * settings.noise_scale
-
-
-def _result(
-    model: Alpamayo,
-    vocabulary: Vocabulary,
-    tokens: np.ndarray,
-    stops: np.ndarray,
-    action: np.ndarray,
-    history: tuple[np.ndarray, np.ndarray],
-    seconds: dict[str, float],
-) -> Rollout:
-    ends = tokens == vocabulary.ids.im_end
-    last = np.where(ends.any(1), ends.argmax(1), tokens.shape[1] - 1)
-    counts = np.where(stops >= 0, stops, last) + 1
-    truncated = (stops < 0) & ~ends.any(1)
-    text = tuple(vocabulary.decode(row[:count]) for row, count in zip(tokens, counts, strict=True))
-    reasoning = tuple(prompt.extract(words, "cot") or "" for words in text)
-    xyz, rotation = (np.asarray(part, dtype=np.float32) for part in history)
-    space = model.config.action_space
-    speed = unicycle.initial_speed(xyz, rotation, space)
-    motion = unicycle.decode(action, np.full(len(action), speed), space, model.action_space.scale(), xyz[-1, 2])
-    return Rollout(tokens, counts, stops, truncated, reasoning, text, action, motion, seconds)
