@@ -69,7 +69,16 @@ class Golden:
 
 
 def compare(folder: Path, device: str, dtype: str) -> list[Quantity]:
-    """Computes everything of a fixture folder and compares it."""
+    """Computes everything of a fixture folder and compares it; float32 products in full (PyTorch cuts some to TF32)."""
+    convolutions, products = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        return _compare(folder, device, dtype)
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products
+
+
+def _compare(folder: Path, device: str, dtype: str) -> list[Quantity]:
     golden = Golden(folder)
     loaded = checkpoint.load(str(folder / "checkpoint"), device, dtype)
     config = loaded.model.config
