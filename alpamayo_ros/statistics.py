@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
@@ -16,7 +17,10 @@ WARMING_UP = frozenset({Reason.HISTORY_SHORT, Reason.ODOMETRY_MISSING, Reason.CA
 
 @dataclass
 class Statistics:
-    """Counts and latencies since activation; `now` is monotonic seconds throughout."""
+    """Counts and latencies since activation; `now` is monotonic seconds throughout.
+
+    The executor's thread and the worker's both write.
+    """
 
     plans: int = 0
     refused: Counter[Reason] = field(default_factory=Counter)
@@ -27,24 +31,28 @@ class Statistics:
     message_refusals: dict[str, tuple[NotReady, float]] = field(default_factory=dict)  # the last one of each stream
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
     started_at: float = 0.0
+    _writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def plan(self, latency: float, now: float) -> None:
         """A plan was published `latency` seconds after its t0."""
-        self.plans += 1
-        self.latencies.append(latency)
-        self.last_plan_at = now
-        self.last_tick_planned = True
+        with self._writing:
+            self.plans += 1
+            self.latencies.append(latency)
+            self.last_plan_at = now
+            self.last_tick_planned = True
 
     def tick_refusal(self, refusal: NotReady, now: float) -> None:
         """A tick came to nothing."""
-        self.refused[refusal.reason] += 1
-        self.last_refusal, self.last_refusal_at = refusal, now
-        self.last_tick_planned = False
+        with self._writing:
+            self.refused[refusal.reason] += 1
+            self.last_refusal, self.last_refusal_at = refusal, now
+            self.last_tick_planned = False
 
     def message_refusal(self, refusal: NotReady, now: float) -> None:
         """One message or frame was no good; its tick may still come to a plan."""
-        self.refused[refusal.reason] += 1
-        self.message_refusals[refusal.stream] = (refusal, now)
+        with self._writing:
+            self.refused[refusal.reason] += 1
+            self.message_refusals[refusal.stream] = (refusal, now)
 
     def root_cause(self, now: float) -> NotReady | None:
         """Why there is no plan: the last refused tick's reason, or what that stream's messages were refused for."""
