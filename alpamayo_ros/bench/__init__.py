@@ -7,6 +7,7 @@ from importlib import import_module
 
 # name -> (module with main(argv), the question)
 BENCHES = {
+    "engine_kernels": ("alpamayo_ros.bench.engine_kernels", "how long does each kernel of the real-time engine take?"),
     "ingest": ("alpamayo_ros.bench.ingest", "what do camera frames cost on their way to a tick, and do any get lost?"),
     "observer": ("alpamayo_ros.bench.observer", "how long do a push and a window take?"),
     "vla": ("alpamayo_ros.bench.vla", "how long does a tick of the plain PyTorch model take?"),
