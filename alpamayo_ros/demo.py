@@ -148,7 +148,7 @@ def _picture(bag: Bag, rig: Rig, plans: list, out: Path) -> Path:
     )
     image = drawing.picture(
         front,
-        cameras(bag, rig).get(REFERENCE_ROLE),
+        cameras(bag, {REFERENCE_ROLE: topic}).get(REFERENCE_ROLE),
         ego.inverse().apply(samples.xyz),
         drawing.yaw_in_ego(ego, samples),
         plan.chosen,

@@ -8,6 +8,7 @@ plans are wanted in a frame that is neither odometry's nor the ego's. Lookups ha
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from alpamayo_ros.contract import NotReady, Reason
@@ -28,6 +29,18 @@ class TransformSource(Protocol):
     def clear(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """An output frame: its name, and odometry's frame in it; None where it is the ego frame itself."""
+
+    name: str
+    odometry: Pose | None
+
+    def place(self, ego: Pose) -> tuple[str, Pose]:
+        """The name, and the pose of an ego frame that is given in odometry's frame."""
+        return self.name, IDENTITY if self.odometry is None else self.odometry @ ego
 
 
 class Frames:
@@ -63,13 +76,17 @@ class Frames:
 
     def output(self, tick: Tick) -> tuple[str, Pose] | NotReady:
         """The output frame's name and the ego frame's pose in it at t0."""
-        odometry_frame = tick.window.odometry_frame
-        if self._output in (ODOMETRY, odometry_frame):
-            return odometry_frame, tick.ego
+        found = self.target(tick.window)
+        return found if isinstance(found, NotReady) else found.place(tick.ego)
+
+    def target(self, window: Window) -> Target | NotReady:
+        """The output frame as it lies at a window's t0."""
+        if self._output in (ODOMETRY, window.odometry_frame):
+            return Target(window.odometry_frame, IDENTITY)
         if self._output == self._ego:
-            return self._ego, IDENTITY
-        placed = self._lookup(self._output, odometry_frame, tick.window.t0_ns)
-        return placed if isinstance(placed, NotReady) else (self._output, placed @ tick.ego)
+            return Target(self._ego, None)
+        placed = self._lookup(self._output, window.odometry_frame, window.t0_ns)
+        return placed if isinstance(placed, NotReady) else Target(self._output, placed)
 
     def clear(self) -> None:
         """A new epoch: transforms of the old one are of another time."""

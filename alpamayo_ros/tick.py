@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,8 @@ from alpamayo_ros.imaging import ImageError
 from alpamayo_ros.window import Frame, Window, without
 
 Decoder = Callable[[Any], np.ndarray]
+# More than the frames of one window: a frame that does not decode is among few windows.
+REMEMBERED_REFUSALS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,38 +57,50 @@ class Refused:
 class Decoding:
     """Decodes each frame once, several at a time, and keeps the images that the next tick shares.
 
-    An image is kept as long as its frame is among the last window's candidates.
+    An image is kept as long as its frame is among the last window's candidates, or expected.
     """
 
     def __init__(self, decoders: Mapping[str, Decoder], threads: int = 4):
         self._decoders = decoders
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-        self._images: dict[Frame, np.ndarray | ImageError] = {}
+        self._images: dict[Frame, Future[np.ndarray | ImageError]] = {}
+        self._expected: deque[Window] = deque()
+        self._refused: deque[Frame] = deque(maxlen=REMEMBERED_REFUSALS)  # frames that have been said to be no good
         self.decoded = 0
+
+    def expect(self, window: Window) -> None:
+        """Begins to decode a window that is to come, while threads are free for it; they come in this order."""
+        if self._threads > 1:
+            self._expected.append(window)
+            self._begin(_chosen(window))
 
     def __call__(self, window: Window) -> tuple[Window | NotReady, tuple[NotReady, ...]]:
         """Makes sure that all frames of the window are decoded, striking out those that cannot be."""
+        if self._expected and self._expected[0] is window:
+            self._expected.popleft()
         candidates = {frame for offered in window.candidates.values() for frame in offered.frames}
+        candidates.update(frame for later in self._expected for frame in _chosen(later))
         self._images = {frame: image for frame, image in self._images.items() if frame in candidates}
+        known = set(self._refused)
         refused: list[NotReady] = []
         chosen: Window | NotReady = window
         while isinstance(chosen, Window):
-            wanted = dict.fromkeys(frame for frames in chosen.frames.values() for frame in frames)
-            new = [frame for frame in wanted if frame not in self._images]
-            self._images.update(zip(new, self._pool.map(self._decode, new), strict=True))
-            self.decoded += len(new)
-            bad = [frame for frame in wanted if isinstance(self._images[frame], ImageError)]
+            wanted = _chosen(chosen)
+            self._begin(wanted)
+            bad = [frame for frame in wanted if isinstance(self._images[frame].result(), ImageError)]
             if not bad:
                 break
             for frame in bad:
-                if frame in new:  # else an earlier tick has said so
-                    refused.append(_frame_refusal(frame, self._images[frame], window.t0_ns))
+                if frame not in known:  # else an earlier tick has said so
+                    refused.append(_frame_refusal(frame, self._images[frame].result(), window.t0_ns))
+                    self._refused.append(frame)
                 chosen = without(chosen, frame) if isinstance(chosen, Window) else chosen
         return chosen, tuple(refused)
 
     def images(self, window: Window) -> tuple[tuple[np.ndarray, ...], ...]:
         """(cameras)(4) RGB images of a window that this object decoded."""
-        return tuple(tuple(self._images[frame] for frame in frames) for frames in window.frames.values())
+        return tuple(tuple(self._images[frame].result() for frame in frames) for frames in window.frames.values())
 
     def reset(self) -> None:
         self._images.clear()
@@ -93,11 +108,21 @@ class Decoding:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _begin(self, frames: Iterable[Frame]) -> None:
+        new = [frame for frame in frames if frame not in self._images]
+        self._images.update((frame, self._pool.submit(self._decode, frame)) for frame in new)
+        self.decoded += len(new)
+
     def _decode(self, frame: Frame) -> np.ndarray | ImageError:
         try:
             return self._decoders[frame.role](frame.payload)
         except ImageError as error:
             return error
+
+
+def _chosen(window: Window) -> list[Frame]:
+    """The window's frames, each once."""
+    return list(dict.fromkeys(frame for frames in window.frames.values() for frame in frames))
 
 
 @dataclass

@@ -34,17 +34,18 @@ class CameraModel:
         optical = (np.asarray(points) - self.pose.xyz) @ quaternion_to_matrix(self.pose.quaternion)
         depth, aside = optical[:, 2], np.hypot(optical[:, 0], optical[:, 1])
         visible = (depth > NEAREST) & (np.arctan2(aside, depth) < self.widest)
-        return self._pixels(np.where(visible[:, None], optical, [0.0, 0.0, 1.0])), visible
+        return self.pixels(np.where(visible[:, None], optical, [0.0, 0.0, 1.0])), visible
 
     @cached_property
     def widest(self) -> float:
         """Radians off the axis up to which the distortion is one to one; beyond, its polynomial folds back."""
         angles = np.linspace(0.0, WIDEST, 400)
         rays = np.stack([np.sin(angles), np.zeros_like(angles), np.cos(angles)], axis=-1)
-        outward = np.diff(self._pixels(rays)[:, 0])
+        outward = np.diff(self.pixels(rays)[:, 0])
         return float(angles[int(np.argmax(outward <= 0))]) if (outward <= 0).any() else WIDEST
 
-    def _pixels(self, optical: np.ndarray) -> np.ndarray:
+    def pixels(self, optical: np.ndarray) -> np.ndarray:
+        """(N, 3) points of the optical frame, before the camera -> (N, 2) pixels."""
         none = np.zeros(3)
         if self.model == "equidistant":
             return cv2.fisheye.projectPoints(optical[:, None], none, none, self.k, self.distortion[:4])[0][:, 0]
