@@ -28,3 +28,8 @@ def share() -> Path:
 def config(name: str) -> Path:
     """A file of config/."""
     return share() / "config" / name
+
+
+def model(name: str) -> Path:
+    """A checkpoint's folder in model/."""
+    return share() / "model" / name

@@ -13,6 +13,7 @@ from alpamayo_ros.contract import Policy
 
 _MODULES = {
     "baseline": "alpamayo_ros.policies.baseline",
+    "onnx": "alpamayo_ros.policies.onnx",
     "vla": "alpamayo_ros.policies.vla",
 }
 

@@ -5,7 +5,6 @@ It holds the loaded model and a lock. What the model computes is `vla/`'s; torch
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +15,14 @@ import numpy as np
 
 from alpamayo_ros.contract import Observation, Plan
 from alpamayo_ros.policies import options
+from alpamayo_ros.policies.sampled import SELECTIONS, PolicyBusy, plan_of
 
 if TYPE_CHECKING:
     import torch
 
     from alpamayo_ros.vla.checkpoint import Loaded
     from alpamayo_ros.vla.inputs import Prompt
-    from alpamayo_ros.vla.rollout import Rollout, Settings
+    from alpamayo_ros.vla.outcome import Settings
 
 
 def _option(default, description: str, limits: tuple | None = None, choices: tuple = ()):
@@ -47,7 +47,7 @@ class Config:
     flow_steps: int = _option(10, "Euler steps from noise to trajectory.", (1, 100))
     noise_scale: float = _option(1.0, "Scale of the flow's noise; less is less diverse.", (0.0, 2.0))
     seed: int = _option(42, "Together with t0 it decides every draw of a tick.", (0, 2**31 - 1))
-    select: str = _option("first", "Which sample is driven.", choices=("first", "medoid"))
+    select: str = _option("first", "Which sample is driven.", choices=tuple(SELECTIONS))
     guidance_weight: float = _option(
         1.0, "Weight of the command against no command (1.5); 1 does not guide.", (0.0, 10.0)
     )
@@ -55,10 +55,6 @@ class Config:
 
     def __post_init__(self) -> None:
         options.check(self)
-
-
-class PolicyBusy(RuntimeError):
-    """An earlier call is still running: one model, one call at a time."""
 
 
 class Vla:
@@ -90,7 +86,7 @@ class Vla:
                 patches = self._patches(loaded, observation)
             history = observation.history_xyz, observation.history_rotation
             result = rollout(*loaded, prompt, patches, history, settings, self._generator(loaded, observation))
-        return self._plan(observation, result, watch.seconds, notes)
+        return plan_of(observation, result, self.name, self.config.select, watch.seconds, notes)
 
     def ask(self, observation: Observation, question: str) -> Iterator[str]:
         """Answers a question about the images, slice by slice; between slices the policy can be called.
@@ -152,7 +148,7 @@ class Vla:
         return command, ()
 
     def _settings(self, guided: bool) -> Settings:
-        from alpamayo_ros.vla.rollout import Settings
+        from alpamayo_ros.vla.outcome import Settings
 
         config = self.config
         return Settings(
@@ -190,24 +186,6 @@ class Vla:
         mixed = np.random.SeedSequence((self.config.seed, observation.t0_ns)).generate_state(1)
         return torch.Generator(loaded.model.device).manual_seed(int(mixed[0]))
 
-    def _plan(
-        self, observation: Observation, result: Rollout, seconds: dict[str, float], notes: tuple[str, ...]
-    ) -> Plan:
-        motion = result.motion
-        return Plan(
-            t0_ns=observation.t0_ns,
-            xyz=motion.xyz,
-            yaw=motion.yaw,
-            speed=motion.speed,
-            acceleration=motion.acceleration,
-            curvature=motion.curvature,
-            reasoning=tuple(said or _words(text) for said, text in zip(result.reasoning, result.text, strict=True)),
-            chosen=SELECTIONS[self.config.select](motion.xyz),
-            policy=self.name,
-            timings=seconds | result.seconds,
-            notes=notes + _remarks(result),
-        )
-
 
 def create(config: Config) -> Vla:
     """Loads the checkpoint.
@@ -229,26 +207,3 @@ def create(config: Config) -> Vla:
     if config.guidance_weight != 1:
         guidance.check_supported(loaded.model)
     return Vla(config, loaded)
-
-
-def medoid(xyz: np.ndarray) -> int:
-    """The sample of (S, N, 3) whose mean distance in x and y to the others is least."""
-    distance = np.linalg.norm(xyz[:, None, :, :2] - xyz[None, :, :, :2], axis=-1).mean(axis=-1)
-    return int(distance.sum(axis=1).argmin())
-
-
-SELECTIONS = {"first": lambda xyz: 0, "medoid": medoid}
-
-
-def _words(text: str) -> str:
-    """What a reasoning without an end says, without its control tokens."""
-    return re.sub(r"<\|[^|]*\|>", "", text).strip()
-
-
-def _remarks(result: Rollout) -> tuple[str, ...]:
-    remarks = [f"tokens={','.join(map(str, result.counts))}"]
-    if result.truncated.any():
-        remarks.append("reasoning_truncated")
-    if ((result.stops < 0) & ~result.truncated).any():
-        remarks.append("no_stop_token")
-    return tuple(remarks)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from alpamayo_ros.vla.errors import CheckpointError
 
 _SINGLE = "model.safetensors"
@@ -55,6 +57,18 @@ def entries(folder: Path) -> dict[str, Entry]:
 
 def total_bytes(tensors: Iterable[Entry]) -> int:
     return sum(tensor.end - tensor.start for tensor in tensors)
+
+
+def values(entry: Entry) -> np.ndarray:
+    """One tensor as float32, for the few small ones that are no weights of a graph."""
+    with entry.file.open("rb") as file:
+        file.seek(entry.start)
+        raw = file.read(entry.end - entry.start)
+    if entry.dtype == "BF16":  # the upper half of a float32
+        wide = np.frombuffer(raw, np.uint16).astype(np.uint32) << 16
+        return wide.view(np.float32).reshape(entry.shape)
+    kind = {"F64": np.float64, "F32": np.float32, "F16": np.float16}[entry.dtype]
+    return np.frombuffer(raw, kind).astype(np.float32).reshape(entry.shape)
 
 
 def _header(path: Path) -> dict[str, Entry]:

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from alpamayo_ros.vla.config import ModelConfig
@@ -19,6 +20,7 @@ from alpamayo_ros.vla.errors import InputError
 _WEIGHT_LIMIT = 1 << 15
 _MAX_FRACTION_BITS = 22
 _LARGEST_ASPECT = 200
+_BAND = 16  # outputs that share a matrix product
 
 
 def target_size(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
@@ -102,24 +104,56 @@ def bicubic(size: int, out: int) -> Weights:
     return Weights(first, weight, bits)
 
 
-def _resize_last(image: np.ndarray, out: int) -> np.ndarray:
-    """Resizes the last axis of a uint8 array, rounding and clipping back to uint8."""
-    size = image.shape[-1]
-    if size == out:
-        return image
-    weights = bicubic(size, out)
-    total = np.full((*image.shape[:-1], out), 1 << (weights.bits - 1), dtype=np.int32)
-    for j in range(weights.weight.shape[1]):
-        total += image[..., np.minimum(weights.first + j, size - 1)] * weights.weight[:, j]
-    return np.clip(total >> weights.bits, 0, 255).astype(np.uint8)
-
-
 def resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
     """(..., H, W, 3) uint8 -> (..., height, width, 3) uint8: columns first, then rows, as PyTorch does."""
-    channels_first = np.moveaxis(frames, -1, -3)
-    across = _resize_last(channels_first, width)
-    down = _resize_last(np.swapaxes(across, -1, -2), height)
-    return np.moveaxis(np.swapaxes(down, -1, -2), -3, -1)
+    rows, columns, channels = frames.shape[-3:]
+    if (rows, columns) == (height, width):
+        return frames
+    made = [_resize(frame, height, width) for frame in frames.reshape(-1, rows, columns, channels)]
+    return np.stack(made).reshape(*frames.shape[:-3], height, width, channels)
+
+
+def _resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    rows, columns, channels = frame.shape
+    upright = cv2.transpose(frame).reshape(columns, rows * channels)
+    across = _resize_first(upright, width).reshape(width, rows, channels)
+    level = cv2.transpose(across).reshape(rows, width * channels)
+    return _resize_first(level, height).reshape(height, width, channels)
+
+
+def _resize_first(image: np.ndarray, out: int) -> np.ndarray:
+    """Resizes the first axis of a (size, K) uint8 array, rounding and clipping back to uint8."""
+    size = image.shape[0]
+    if size == out:
+        return image
+    bands, offset, bits = _bands(size, out)
+    real = bands[0][2].dtype
+    centred = image.astype(real) - real.type(128)
+    total = np.empty((out, image.shape[1]), dtype=np.int32)
+    for band, seen, matrix in bands:
+        total[band] = matrix @ centred[seen]
+    total += offset
+    total >>= bits
+    return np.clip(total, 0, 255, out=total).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _bands(size: int, out: int) -> tuple[list[tuple[slice, slice, np.ndarray]], np.ndarray, int]:
+    """A resize as matrix products: bands of outputs, the inputs that each sees, and the weights between them.
+
+    The products and their sums are integers around mid-grey, in the floating type that holds them exactly. With
+    them: what is added to the sums, (out, 1), and the fractional bits.
+    """
+    weights = bicubic(size, out)
+    dense = weights.dense(size)
+    dense = dense.astype(np.float32 if np.abs(dense).sum(axis=0).max() * 128 < 1 << 24 else np.float64)
+    bands = []
+    for start in range(0, out, _BAND):
+        band = slice(start, min(start + _BAND, out))
+        seen = slice(weights.first[band][0], min(weights.first[band][-1] + weights.weight.shape[1], size))
+        bands.append((band, seen, np.ascontiguousarray(dense[seen, band].T)))
+    offset = (128 * dense.sum(axis=0)).astype(np.int32)[:, None] + (1 << (weights.bits - 1))
+    return bands, offset, weights.bits
 
 
 def normalised_levels() -> np.ndarray:

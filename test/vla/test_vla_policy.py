@@ -10,7 +10,8 @@ from vla.models import ROUTE, shrunk
 
 from alpamayo_ros import checks, policies
 from alpamayo_ros.contract import CAMERA_ROLES, Policy, make_example
-from alpamayo_ros.policies.vla import Config, PolicyBusy, Vla, medoid
+from alpamayo_ros.policies.sampled import PolicyBusy, medoid
+from alpamayo_ros.policies.vla import Config, Vla
 from alpamayo_ros.vla import memory, pixels
 from alpamayo_ros.vla.errors import InputError
 from alpamayo_ros.vla.model import Alpamayo
