@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 import rclpy
 from nav_msgs.msg import Odometry, Path
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -160,7 +159,8 @@ def main() -> int:
         node, extra = driver(options, meter)
     else:
         node = Straightforward(options.encoding, options.rate, meter)
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
+    # The signal shuts the context down under whatever callback is running, which then raises as it likes.
+    with suppress(Exception, KeyboardInterrupt):
         rclpy.spin(node)
     print(json.dumps(meter.report() | extra()), flush=True)
     return 0

@@ -44,12 +44,12 @@ class Baseline:
         speeds = np.where(stopped, speeds, 0.0) if acceleration < 0 else speeds
         accelerations = np.diff(speeds) / PLAN_PERIOD
         curvatures = curvature * np.exp(-seconds / self.config.curvature_decay)
-        xyz, yaw, after = integrate(speeds[0], accelerations, curvatures)
+        xyz, yaw, _ = integrate(speeds[0], accelerations, curvatures)
         reasoning = (
             f"Baseline, no model: hold {speed:.1f} m/s, {acceleration:+.1f} m/s2 and {curvature:+.3f} 1/m, decaying."
         )
         return Plan(
-            observation.t0_ns, xyz[None], yaw[None], after[None], accelerations[None], curvatures[None],
+            observation.t0_ns, xyz[None], yaw[None], speeds[None, 1:], accelerations[None], curvatures[None],
             reasoning=(reasoning,), policy=self.name,
         )  # fmt: skip
 
