@@ -6,11 +6,18 @@ PYTHON_ENV = .venv/bin/python
 DEMO = $(if $(BAG),--bag $(BAG)) $(if $(RIG),--rig $(RIG)) $(if $(POLICY),--policy $(POLICY)) \
        $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
 
-.PHONY: drive test test-setup lint clean
+.PHONY: drive replay test test-setup lint clean
 
 drive:
 	@scripts/ros_env $(if $(filter vla,$(POLICY)),vla,run)
 	@$(PYTHON_ENV) -m alpamayo_ros demo $(DEMO)
+
+OUT ?= out/replay
+replay:
+	@scripts/ros_env replay
+	@$(if $(filter vla,$(POLICY)),scripts/ros_env vla)
+	@$(PYTHON_ENV) -m alpamayo_ros replay $(BAG) --out $(OUT) $(if $(RIG),--rig $(RIG)) \
+	  $(if $(POLICY),--policy $(POLICY)) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
 
 test: test-setup lint
 	@$(PYTHON_ENV) -m pytest $(ARGS)

@@ -9,6 +9,9 @@ from importlib import import_module
 COMMANDS = {
     "drive": ("alpamayo_ros.drive", "run the driver node (same YAML and transport as driver.launch.py)"),
     "demo": ("alpamayo_ros.demo", "play a drive into the driver and show what it plans (make drive)"),
+    "replay": ("alpamayo_ros.replay.main", "bags in lockstep: plans, metrics and a report"),
+    "compare": ("alpamayo_ros.replay.compare", "two replays of the same bags, side by side"),
+    "convert": ("alpamayo_ros.convert", "make bags of other data"),
     "play": ("alpamayo_ros.replay.play", "publish a bag's messages at their times"),
     "parity": ("alpamayo_ros.parity", "compare the model with the reference's recorded outputs"),
     "bench": ("alpamayo_ros.bench", "measure one thing, JSON out"),

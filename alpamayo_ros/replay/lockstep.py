@@ -21,6 +21,7 @@ from alpamayo_ros.history import Sample
 from alpamayo_ros.imaging import DECODERS
 from alpamayo_ros.observer import Observer, Outcome
 from alpamayo_ros.params import observer_config
+from alpamayo_ros.policies.baseline import Baseline
 from alpamayo_ros.replay.bag import Bag, BagError, Recorded
 from alpamayo_ros.replay.plain import deserialize
 from alpamayo_ros.replay.records import Planned, Record
@@ -217,3 +218,12 @@ class Lockstep:
             pictures = self._pictures({role: row[-1] for role, row in zip(seen.cameras, seen.images, strict=True)})
         timings, epoch = tick.plan.timings, tick.window.epoch
         return Record(tick.plan.t0_ns, due.received_ns, epoch, None, planned, tick.refused, timings, pictures)
+
+
+def windows(bag: Bag, rig: Rig, values: Mapping[str, Any]) -> Iterator[Window]:
+    """The windows that the observer makes of a bag; nothing is decoded and nothing planned."""
+    lockstep = Lockstep(bag, rig, Baseline(), values, threads=1)
+    try:
+        yield from (due.outcome for due in lockstep._due() if isinstance(due.outcome, Window))
+    finally:
+        lockstep.close()

@@ -16,10 +16,13 @@ from alpamayo_ros.compose import Composer
 from alpamayo_ros.paths import share
 
 OWN = ("DrivingPlan", "ImageSlot", "PlanSample", "StageTiming")
-_PACKAGES = {
+_PACKAGES = {  # fmt: skip
     "builtin_interfaces": ("Duration", "Time"),
-    "geometry_msgs": ("Point", "Pose", "PoseStamped", "Quaternion", "Vector3"),
-    "nav_msgs": ("Path",),
+    "geometry_msgs": (
+        "Point", "Pose", "PoseStamped", "PoseWithCovariance", "Quaternion", "Transform", "TransformStamped", "Twist",
+        "TwistWithCovariance", "Vector3",
+    ),
+    "nav_msgs": ("Odometry", "Path"),
     "std_msgs": ("ColorRGBA", "Header", "String"),
     "visualization_msgs": ("Marker", "MarkerArray"),
     "diagnostic_msgs": ("DiagnosticArray", "DiagnosticStatus", "KeyValue"),

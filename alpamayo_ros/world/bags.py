@@ -46,7 +46,7 @@ def record(
     cameras = Cameras(episode.scene, size)
     shift = EPOCH_NS - START_NS
     with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        topics = {"odometry": wire.ODOMETRY, "tf": wire.TF, "tf_static": wire.TF}
+        topics = {"odometry": wire.ODOMETRY, "tf": wire.TF, "tf_static": wire.TF, "truth/cause": wire.STRING}
         for role in CAMERA_ROLES:
             topics[f"camera/{role}/image/compressed"] = wire.COMPRESSED
             topics[f"camera/{role}/camera_info"] = wire.CAMERA_INFO
@@ -68,6 +68,7 @@ def record(
             if step * STEP_NS % FOLLOW_NS == 0:
                 plan = rule_plan(episode.scene, episode.snapshot)
                 control = track(path_in_world(plan, ego.x, ego.y, ego.yaw), ego, now)
+                write("truth/cause", now, wire.text(plan.reasoning[plan.chosen]))
             write("odometry", now, wire.odometry(now + shift, ego))
             write("tf", now, wire.transform(now + shift, ego))
             for stamp, role in episode.exposures():
