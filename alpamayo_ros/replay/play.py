@@ -19,17 +19,17 @@ from alpamayo_ros.transport import use_profile
 
 TF_TOPICS = ("/tf", "/tf_static")
 CLOCK_PERIOD_NS = 10_000_000
+# Until everybody has heard of a new time (s).
+CLOCK_SETTLES = 0.2
 
 
 def routes(bag: Bag, rig: Rig) -> dict[str, str]:
     """Topic in the bag -> topic to publish on: the rig's streams, and /tf.
 
     Raises:
-        RigError: the bag lacks a topic of the rig.
+        RigError: the bag lacks a topic of the rig, or it is of another type.
     """
-    missing = [f"{stream} ({topic})" for stream, topic in rig.topics.items() if topic not in bag.types]
-    if missing:
-        raise RigError(f"{bag.path} has no topic for {', '.join(missing)}; it has {', '.join(sorted(bag.types))}")
+    rig.check(bag.types, str(bag.path))
     found = {topic: name for name, topic in rig.remappings}
     return found | {topic: topic for topic in TF_TOPICS if topic in bag.types}
 
@@ -79,6 +79,9 @@ class Player:
         first = began = previous = None
         for message in laps(self._bag, list(self._routes), loop, skip_ns):
             if previous is None or message.received_ns < previous:  # the first lap, or the next one
+                if self._clock is not None:  # the time jumps before the first message, not after it
+                    self._publish_clock(message.received_ns)
+                    time.sleep(CLOCK_SETTLES)
                 first, began = message.received_ns, time.monotonic()
             self._wait_until(message.received_ns, first, began, previous or message.received_ns)
             if not rclpy.ok():

@@ -488,6 +488,8 @@
   byId("on").onclick = () => go(at + 1);
   byId("last").onclick = () => go(ticks.length - 1);
   byId("play").onclick = () => play(!playing);
+  // A button that was clicked does not keep the space bar to itself; one that was tabbed to does.
+  for (const button of document.querySelectorAll("button")) button.addEventListener("click", (event) => { if (event.detail) button.blur(); });
   window.addEventListener("resize", draw);
   still();
   paint();

@@ -50,7 +50,8 @@ def test_a_killed_replay_goes_on_where_it_stopped(bag, replay, tmp_path):
         "baseline.Baseline.__call__ = lambda self, seen: (time.sleep(0.15), plain(self, seen))[1]\n"
         "from alpamayo_ros.replay.main import main; sys.exit(main(sys.argv[1:]))"
     )
-    process = subprocess.Popen([sys.executable, "-c", script, str(bag), "--out", str(killed)], stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", script, str(bag), "--out", str(killed)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     journal = killed / "turn" / "journal"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (journal.exists() and len(list(records(killed / "turn"))) >= 20):
