@@ -1,4 +1,5 @@
-# make drive    play a drive into the driver and show what it plans   (BAG=path RIG=config/x.yaml POLICY=name CHECKPOINT=path)
+# make drive    drive the small world, closed loop; out/drive.mp4     (POLICY=name CHECKPOINT=path ARGS='--command "turn left"')
+# make drive BAG=path   play a bag into the driver and show what it plans             (RIG=config/x.yaml POLICY= CHECKPOINT=)
 # make test     every test; the ROS-free core on every Python from 3.10 to 3.13 that is here
 # Both set up what they need in .venv on a machine without ROS; nothing is written outside this directory.
 

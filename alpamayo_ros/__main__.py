@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
 # command -> (module with main(argv) -> int | None, what it does)
 COMMANDS = {
     "drive": ("alpamayo_ros.drive", "run the driver node (same YAML and transport as driver.launch.py)"),
-    "demo": ("alpamayo_ros.demo", "play a drive into the driver and show what it plans (make drive)"),
+    "demo": ("alpamayo_ros.demo", "drive the small world, or play a bag into the driver (make drive)"),
+    "world": ("alpamayo_ros.live.node", "the small world on topics in real time, and its follower"),
     "replay": ("alpamayo_ros.replay.main", "bags in lockstep: plans, metrics and a report"),
     "compare": ("alpamayo_ros.replay.compare", "two replays of the same bags, side by side"),
     "convert": ("alpamayo_ros.convert", "make bags of other data"),
@@ -31,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     if argv[0] not in COMMANDS:
         print(f"no command is called {argv[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
+    # Before numpy is loaded: its products are small here, and a second BLAS thread would only take a core away.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     module = import_module(COMMANDS[argv[0]][0])
     return module.main(argv[1:]) or 0
 

@@ -1,7 +1,7 @@
-"""`demo` (make drive): plays a drive into the driver, each in a process of its own, and shows what it plans.
+"""`demo` (make drive): the driver in a process of its own, and something for it to drive.
 
-Without --bag it plays the small world's own drive, which it records first: four 1080p cameras of 30, 20, 15 and 10 Hz
-with jitter, 100 Hz odometry, TF, a stop at a red light and a turn.
+Without --bag it drives the small world, closed loop: the world follows its paths in real time, and a film is made of
+it. With --bag the bag is played to it, and what it plans is shown beside what really happened.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from alpamayo_ros.contract import REFERENCE_ROLE
-from alpamayo_ros.paths import share
+from alpamayo_ros.live import options as world
 from alpamayo_ros.replay.bag import Bag, BagError
 from alpamayo_ros.replay.rig import Rig, RigError, load_rig, propose_rig
 from alpamayo_ros.transport import use_profile
@@ -29,22 +31,27 @@ LOADING = 600.0
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="alpamayo_ros demo", description=__doc__)
-    parser.add_argument("--bag", type=Path, help="a rosbag2 bag (default: a drive that the small world makes)")
-    parser.add_argument("--rig", type=Path, help="rig file (default: proposed from the bag's topic names)")
-    parser.add_argument("--policy", default="baseline")
+    parser.add_argument("--bag", type=Path, help="a rosbag2 bag (default: the small world, live)")
+    parser.add_argument("--rig", type=Path, help="rig file of the bag (default: proposed from its topic names)")
+    parser.add_argument("--rate", type=float, default=1.0, help="times the bag's recorded pace")
+    parser.add_argument("--policy", help="what plans (default: as config/driver.yaml says)")
     parser.add_argument("--checkpoint", help="the policy's checkpoint: a folder, or a hub id")
-    parser.add_argument("--rate", type=float, default=1.0, help="times the recorded pace")
-    parser.add_argument("--out", type=Path, default=share() / "out")
     parser.add_argument("-p", "--param", action="append", default=[], help="a parameter of the driver, NAME:=VALUE")
+    live = parser.add_argument_group("the small world")
+    world.add(live)
     options = parser.parse_args(argv)
+    world.check(parser, options)
+    if options.checkpoint and not options.policy:
+        parser.error("--checkpoint needs --policy: whose checkpoint is it?")
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     remark = use_profile()
     if remark:
         print(remark, file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.bag is None:
+        return _live(options)
     try:
-        path = options.bag or _own_drive(options.out)
-        with Bag(path) as bag:
+        with Bag(options.bag) as bag:
             rig = load_rig(options.rig) if options.rig else propose_rig(bag.types)
             return _drive(bag, rig, options)
     except (BagError, RigError) as error:
@@ -52,32 +59,36 @@ def main(argv: list[str]) -> int:
         return 2
 
 
-def _own_drive(out: Path) -> Path:
-    """The small world's drive, recorded once."""
-    from alpamayo_ros.world.bags import record
-    from alpamayo_ros.world.scenario import Family, draw
+def _live(options: argparse.Namespace) -> int:
+    """The driver in its own process, the world and its follower in this one."""
+    from alpamayo_ros.live.node import run
 
-    path = out / "drive_bag"
-    if not (path / "metadata.yaml").is_file():
-        import shutil
-
-        shutil.rmtree(path, ignore_errors=True)
-        print("recording a drive of the small world (once)", flush=True)
-        scenario = draw(Family.LIGHT_TURN, OWN_SEED)
-        record(path, scenario, OWN_SECONDS, progress=lambda share: print(f"\r  {share:4.0%}", end="", flush=True))
-        print("\r  done")
-    return path
+    drawn = world.scenario(options)
+    facts = f"{drawn.family.value} {drawn.seed}: {drawn.zone.value}, {drawn.daylight.value}, {drawn.behaviour}"
+    print(f"the small world, {facts}; loading the driver\n", flush=True)
+    with driving({}, options) as process:
+        account = run(options, [], lambda: process.poll() is None)
+    return 0 if account is not None and account.heard else 1
 
 
-OWN_SEED, OWN_SECONDS = 0, 20.0
+@contextmanager
+def driving(values: Mapping[str, str], options: argparse.Namespace) -> Iterator[subprocess.Popen]:
+    """The driver's process with these parameters, ended afterwards."""
+    process = subprocess.Popen(driver_command(values, options))
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
 
 
-def driver_command(rig: Rig, options: argparse.Namespace) -> list[str]:
-    """The driver's command line for a rig: it listens under its own names, which the player publishes under."""
-    values = {"use_sim_time": "true", "policy": options.policy, "image_transport": rig.image_transport}
+def driver_command(values: Mapping[str, str], options: argparse.Namespace) -> list[str]:
+    """The driver's command line: the parameters that its inputs need, then what the user chose."""
+    values = {"use_sim_time": "true", **values}
+    if options.policy:
+        values["policy"] = options.policy
     if options.checkpoint:
         values[f"{options.policy}.checkpoint"] = options.checkpoint
-    values |= {name: str(value) for name, value in rig.parameters.items()}
     words = [f"{name}:={value}" for name, value in values.items()] + options.param
     return [*PYTHON, "drive", *(word for pair in words for word in ("-p", pair))]
 
@@ -90,28 +101,29 @@ def _drive(bag: Bag, rig: Rig, options: argparse.Namespace) -> int:
     from alpamayo_ros.watch import Watcher, summary
 
     seconds = (bag.end_ns - bag.start_ns) / 1e9
-    print(f"{bag.path}: {seconds:.1f} s, policy {options.policy}\n", flush=True)
+    print(f"{bag.path}: {seconds:.1f} s\n", flush=True)
     player = [*PYTHON, "play", str(bag.path), "--clock", "--rate", str(options.rate), "--wait", str(LOADING)]
     if options.rig:
         player += ["--rig", str(options.rig)]
     rclpy.init(args=[])
     watcher = Watcher(parameter_overrides=[Parameter("use_sim_time", value=True)])
-    driving = subprocess.Popen(driver_command(rig, options))
-    playing = subprocess.Popen(player, stdout=subprocess.DEVNULL)
-    try:
-        while playing.poll() is None and driving.poll() is None:
-            rclpy.spin_once(watcher, timeout_sec=0.1)
-        for _ in range(12):  # what is under way, and the driver's last diagnostics
-            rclpy.spin_once(watcher, timeout_sec=0.1)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for process in (playing, driving):
-            process.send_signal(signal.SIGTERM)
-            process.wait(10)
-        watcher.destroy_node()
-        rclpy.try_shutdown()
-    if driving.returncode == 1 and not watcher.seen.plans:
+    # The driver listens under its own names, which the player publishes under.
+    values = {"image_transport": rig.image_transport, **{name: str(value) for name, value in rig.parameters.items()}}
+    with driving(values, options) as process:
+        playing = subprocess.Popen(player, stdout=subprocess.DEVNULL)
+        try:
+            while playing.poll() is None and process.poll() is None:
+                rclpy.spin_once(watcher, timeout_sec=0.1)
+            for _ in range(12):  # what is under way, and the driver's last diagnostics
+                rclpy.spin_once(watcher, timeout_sec=0.1)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            playing.send_signal(signal.SIGTERM)
+            playing.wait(10)
+            watcher.destroy_node()
+            rclpy.try_shutdown()
+    if process.returncode == 1 and not watcher.seen.plans:
         return 1  # it has said why
     print(f"\n{summary(watcher.seen)}")
     if watcher.seen.plans:

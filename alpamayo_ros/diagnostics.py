@@ -60,6 +60,7 @@ def diagnostics_msg(
         "seconds_since_plan": now - statistics.last_plan_at if statistics.plans else "never",
         "latency_p50": statistics.latency(0.5),
         "latency_p95": statistics.latency(0.95),
+        "publish_p95": statistics.publish(0.95),
         "windows_replaced": counts.replaced,
         "results_of_ended_epochs": counts.outdated,
         "policy_timeouts": counts.timed_out,

@@ -30,14 +30,16 @@ class Statistics:
     last_tick_planned: bool = False
     message_refusals: dict[str, tuple[NotReady, float]] = field(default_factory=dict)  # the last one of each stream
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
+    publishing: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
     started_at: float = 0.0
     _writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def plan(self, latency: float, now: float) -> None:
-        """A plan was published `latency` seconds after its t0."""
+    def plan(self, latency: float, now: float, publishing: float) -> None:
+        """A plan was published `latency` seconds after its t0; `publishing` is what its messages took, seconds."""
         with self._writing:
             self.plans += 1
             self.latencies.append(latency)
+            self.publishing.append(publishing)
             self.last_plan_at = now
             self.last_tick_planned = True
 
@@ -64,7 +66,15 @@ class Statistics:
 
     def latency(self, quantile: float) -> float | None:
         """Seconds, over the last plans; None before the first."""
-        if not self.latencies:
-            return None
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))]
+        return _quantile(self.latencies, quantile)
+
+    def publish(self, quantile: float) -> float | None:
+        """Seconds from the policy's plan to its last message published, over the last plans; None before the first."""
+        return _quantile(self.publishing, quantile)
+
+
+def _quantile(values: deque[float], quantile: float) -> float | None:
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))]

@@ -44,6 +44,11 @@ class OpaqueFunction:
 
 
 @dataclass
+class Shutdown:
+    pass
+
+
+@dataclass
 class LaunchConfiguration:
     name: str
 
@@ -68,6 +73,7 @@ class Node:
     arguments: list = field(default_factory=list)
     output: str = "log"
     condition: Any = None
+    on_exit: Any = None
 
 
 @dataclass
@@ -100,7 +106,9 @@ class Launched:
 def _modules() -> dict[str, ModuleType]:
     contents = {
         "launch": (LaunchContext, LaunchDescription),
-        "launch.actions": (DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable),
+        "launch.actions": (
+            DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, SetEnvironmentVariable, Shutdown,
+        ),  # fmt: skip
         "launch.substitutions": (LaunchConfiguration,),
         "launch_ros": (),
         "launch_ros.actions": (Node,),

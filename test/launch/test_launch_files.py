@@ -1,3 +1,4 @@
+import argparse
 from pathlib import Path
 
 import pytest
@@ -6,12 +7,13 @@ from launch_recording import run
 
 from alpamayo_ros import params
 from alpamayo_ros.contract import CAMERA_ROLES
+from alpamayo_ros.live import options
 from alpamayo_ros.paths import config, share
 from alpamayo_ros.transport import FALLBACK, NEEDED_BYTES, PROFILE, VARIABLE, profile
 
 LAUNCH = share() / "launch"
 FILES = sorted(LAUNCH.glob("*.launch.py"))
-DRIVER = LAUNCH / "driver.launch.py"
+DRIVER, DEMO = LAUNCH / "driver.launch.py", LAUNCH / "demo.launch.py"
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +86,22 @@ def test_the_fallback_profile_is_taken_where_shared_memory_is_small(tmp_path, mo
 
 def test_there_is_no_shared_memory_at_all(tmp_path):
     assert profile(tmp_path / "nowhere").name == FALLBACK
+
+
+def test_the_demo_starts_the_driver_on_the_worlds_clock_and_ends_with_the_world(monkeypatch):
+    launched = run(DEMO, monkeypatch)
+    driver, world = launched.nodes
+    assert (driver.executable, world.executable) == ("driver", "world")
+    assert driver.parameters[1] == {"use_sim_time": True} and world.on_exit is not None
+    assert launched.environment == {VARIABLE: str(profile())}
+
+
+def test_the_demos_arguments_are_the_worlds_own(monkeypatch):
+    given = {"scenario": "junction", "seed": "3", "command": "turn left", "seconds": "12", "real_time_factor": "0.5"}
+    driver, world = run(DEMO, monkeypatch, policy="baseline", **given).nodes
+    assert driver.parameters[1]["policy"] == "baseline"
+    parser = argparse.ArgumentParser()
+    options.add(parser)
+    parsed = parser.parse_args(world.arguments)
+    assert (parsed.scenario, parsed.seed, parsed.command) == ("junction", 3, "turn left")
+    assert (parsed.seconds, parsed.real_time_factor) == (12.0, 0.5)

@@ -1,0 +1,168 @@
+"""One drive of the small world, step by step, with what goes out on its topics and the path that it follows.
+
+It knows no ROS: what is to be published is handed out as (topic, serialized bytes), and paths come in as values. The
+rule driver drives until the first path is heard; without a fresh path the vehicle brakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS
+from alpamayo_ros.world import wire
+from alpamayo_ros.world.closed_loop import FOLLOW_NS, command_at
+from alpamayo_ros.world.episode import START_NS, Cameras, Episode, Size
+from alpamayo_ros.world.follower import EXPIRED_BRAKING, Path, path_in_world, track
+from alpamayo_ros.world.judge import SAMPLE, Judge
+from alpamayo_ros.world.oracle import rule_plan
+from alpamayo_ros.world.scenario import Scenario
+from alpamayo_ros.world.state import Snapshot
+from alpamayo_ros.world.vehicle import Control
+
+# A path older than this is not followed any more: the driver has fallen silent.
+STALE_NS = SECOND_NS
+# A drive ends this far before the end of the road (m).
+ROAD_END = 60.0
+LOOK_NS = int(SAMPLE * SECOND_NS)
+
+Send = Callable[[str, bytes], None]
+
+
+@dataclass
+class LiveDrive:
+    """A running scenario whose ego follows the paths that it is given.
+
+    Args:
+        command: the user's text instead of the scenario's own; None is the scenario's.
+        send: takes each message's topic and bytes; called from two threads.
+
+    Attributes:
+        instants: a snapshot every 0.1 s since the start.
+        policy_since: world time at which the first path came into force; None before.
+        stale_for: world seconds that were braked for want of a fresh path.
+    """
+
+    scenario: Scenario
+    size: Size
+    send: Send
+    command: str | None = None
+    instants: dict[int, Snapshot] = field(default_factory=dict)
+    policy_since: int | None = None
+    stale_for: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.episode = Episode(self.scenario)
+        self._cameras = Cameras(self.episode.scene, self.size)
+        self._renderer = ThreadPoolExecutor(1, thread_name_prefix="cameras")
+        self._exposed: list[Future] = []
+        self._path: Path | None = None
+        self._control = Control(0.0, 0.0)
+        self._judge = Judge(self.episode.scene)
+        self._said: str | None = None
+
+    @property
+    def scene(self):
+        return self.episode.scene
+
+    @property
+    def elapsed(self) -> float:
+        """World seconds since the start."""
+        return self.episode.elapsed
+
+    @property
+    def text(self) -> str:
+        """The user's text at the present place."""
+        ego, roads = self.episode.snapshot.ego, self.scene.roads
+        words = self.scenario.command if self.command is None else self.command
+        s, _, _ = roads.route.frenet_pose(ego.x, ego.y, ego.yaw)
+        return command_at(words, roads, s) if words else ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the road ends here."""
+        ego, route = self.episode.snapshot.ego, self.scene.roads.route
+        return route.frenet_pose(ego.x, ego.y, ego.yaw)[0] > route.end_s - ROAD_END
+
+    @property
+    def cameras_behind(self) -> bool:
+        """Whether an earlier exposure's pictures are still being drawn."""
+        self._exposed = [picture for picture in self._exposed if not _done(picture)]
+        return len(self._exposed) > 0
+
+    def warm_up(self) -> None:
+        """Draws one picture of each camera, so that the first ones are no slower than the others."""
+        for role in CAMERA_ROLES:
+            self._cameras.render(role, self.episode.snapshot)
+
+    def announce(self) -> None:
+        """What is latched: the cameras' places."""
+        self.send("tf_static", wire.static_transforms(START_NS))
+
+    def hear(self, path: Path) -> None:
+        """A newer path to follow, in the world's frame."""
+        if self._path is None or path.stamps_ns[0] > self._path.stamps_ns[0]:
+            self._path = path
+            if self.policy_since is None:
+                self.policy_since = self.episode.now_ns
+
+    def exposes_now(self) -> bool:
+        """Whether the next step brings an exposure."""
+        return self._since_start() % LOOK_NS == 0
+
+    def step(self) -> None:
+        """Sends what the sensors have at this instant, and moves the world on by 10 ms."""
+        now, snapshot = self.episode.now_ns, self.episode.snapshot
+        self.send("clock", wire.clock(now))
+        self.send("odometry", wire.odometry(now, snapshot.ego))
+        self.send("tf", wire.transform(now, snapshot.ego))
+        for stamp, role in self.episode.exposures():
+            picture = self._renderer.submit(self._expose, role, stamp, self.episode.at(stamp))
+            self._exposed.append(picture)
+        if self._since_start() % LOOK_NS == 0:
+            self.instants[now] = snapshot
+            if self.policy_since is not None:
+                self._judge.look(snapshot)
+            if self.text != self._said:
+                self._said = self.text
+                self.send("command", wire.text(self._said))
+        if self._since_start() % FOLLOW_NS == 0:
+            self._follow(now, snapshot)
+        self.episode.step(self._control)
+
+    def verdict(self):
+        """What the vehicle did under the driver's paths; None where there was never one."""
+        return None if self.policy_since is None else self._judge.verdict()
+
+    def close(self) -> None:
+        self._renderer.shutdown(wait=True, cancel_futures=True)
+
+    def _since_start(self) -> int:
+        return self.episode.now_ns - START_NS
+
+    def _expose(self, role: str, stamp: int, snapshot: Snapshot) -> None:
+        image = self._cameras.render(role, snapshot)
+        self.send(f"camera/{role}/image/compressed", wire.compressed_image(role, stamp, image))
+        self.send(f"camera/{role}/camera_info", wire.camera_info(role, stamp, self.size.height, self.size.width))
+
+    def _follow(self, now: int, snapshot: Snapshot) -> None:
+        ego = snapshot.ego
+        if self._path is None:
+            rule = path_in_world(rule_plan(self.scene, snapshot), ego.x, ego.y, ego.yaw)
+            self._control = track(rule, ego, now)
+        elif now - int(self._path.stamps_ns[0]) > STALE_NS:
+            self._control = Control(ego.steering, EXPIRED_BRAKING)
+            self.stale_for += FOLLOW_NS / SECOND_NS
+        else:
+            self._control = track(self._path, ego, now)
+
+
+def _done(picture: Future) -> bool:
+    """Whether a picture is out; an error in drawing it is raised here."""
+    if not picture.done():
+        return False
+    picture.result()
+    return True
+
+
