@@ -16,6 +16,7 @@ COMMANDS = {
     "convert": ("alpamayo_ros.convert", "make bags of other data"),
     "play": ("alpamayo_ros.replay.play", "publish a bag's messages at their times"),
     "parity": ("alpamayo_ros.parity", "compare the model with the reference's recorded outputs"),
+    "parameters": ("alpamayo_ros.reference", "the reference of all parameters, as Markdown"),
     "bench": ("alpamayo_ros.bench", "measure one thing, JSON out"),
 }
 
