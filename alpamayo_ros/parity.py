@@ -26,11 +26,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("folder", type=Path, help="holds checkpoint/, golden.json and golden.npz")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:0 ... (default: cpu)")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--engine", help="preset of the real-time engine (default: the plain path)")
     parser.add_argument("--json", type=Path, help="also write the table to this file")
     options = parser.parse_args(argv)
     from alpamayo_ros.vla.recorded import compare
 
-    quantities = compare(options.folder, options.device, options.dtype)
+    quantities = compare(options.folder, options.device, options.dtype, options.engine)
     _show(quantities)
     failed = [quantity.name for quantity in quantities if not quantity.passed]
     if options.json:

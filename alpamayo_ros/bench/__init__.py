@@ -8,9 +8,11 @@ from importlib import import_module
 # name -> (module with main(argv), the question)
 BENCHES = {
     "drive": ("alpamayo_ros.bench.drive", "how fast is a tick of the whole closed loop, world and DDS beside it?"),
+    "engine": ("alpamayo_ros.bench.engine", "how long does a tick take with the real-time engine?"),
     "engine_kernels": ("alpamayo_ros.bench.engine_kernels", "how long does each kernel of the real-time engine take?"),
     "ingest": ("alpamayo_ros.bench.ingest", "what do camera frames cost on their way to a tick, and do any get lost?"),
     "observer": ("alpamayo_ros.bench.observer", "how long do a push and a window take?"),
+    "replay": ("alpamayo_ros.bench.replay", "how fast is a replay beside decoding alone, and how large?"),
     "vla": ("alpamayo_ros.bench.vla", "how long does a tick of the plain PyTorch model take?"),
     "world": ("alpamayo_ros.bench.world", "how fast does the small world render?"),
 }

@@ -1,10 +1,12 @@
 """Alpamayo as a policy: an observation in, the model's plan out, and its answers to questions.
 
-It holds the loaded model and a lock. What the model computes is `vla/`'s; torch is imported when it is made.
+It holds the loaded model, the engine that runs it on a GPU, and a lock. What the model computes is `vla/`'s; torch is
+imported when it is made.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +18,17 @@ import numpy as np
 from alpamayo_ros.contract import Observation, Plan
 from alpamayo_ros.policies import options
 from alpamayo_ros.policies.sampled import SELECTIONS, PolicyBusy, plan_of
+from alpamayo_ros.vla.engine.presets import PRESETS
 
 if TYPE_CHECKING:
     import torch
 
     from alpamayo_ros.vla.checkpoint import Loaded
+    from alpamayo_ros.vla.engine.engine import Engine
     from alpamayo_ros.vla.inputs import Prompt
-    from alpamayo_ros.vla.outcome import Settings
+    from alpamayo_ros.vla.outcome import Rollout, Settings
+
+_log = logging.getLogger(__name__)
 
 
 def _option(default, description: str, limits: tuple | None = None, choices: tuple = ()):
@@ -39,6 +45,11 @@ class Config:
     dtype: str = _option("auto", "Precision of the weights.", choices=("auto", "bfloat16", "float32"))
     attention: str = _option(
         "sdpa", "Attention of the vision and language model.", choices=("sdpa", "eager", "flash_attention_2")
+    )
+    engine: str = _option(
+        "auto",
+        "Preset of the real-time engine, or 'plain' for the path without it; 'auto' is 'exact' on a GPU.",
+        choices=("auto", "plain", *PRESETS),
     )
     samples: int = _option(1, "Reasonings and trajectories a tick.", (1, 64))
     temperature: float = _option(0.6, "Of the reasoning; 0 takes the likeliest words.", (0.0, 2.0))
@@ -58,13 +69,18 @@ class Config:
 
 
 class Vla:
-    """The model behind the `Policy` seam. A plan is a function of the observation and the configuration alone."""
+    """The model behind the `Policy` seam.
+
+    A plan is a function of the observation and the configuration. What the engine keeps from tick to tick makes it
+    faster, not different, but for the rounding of sums: where two words are equally likely, either may be said.
+    """
 
     name = "vla"
 
-    def __init__(self, config: Config, loaded: Loaded) -> None:
+    def __init__(self, config: Config, loaded: Loaded, engine: Engine | None = None) -> None:
         self.config = config
         self._loaded: Loaded | None = loaded
+        self._engine, self._new_epoch = engine, False
         self._lock = threading.Lock()
 
     def __call__(self, observation: Observation) -> Plan:
@@ -74,19 +90,50 @@ class Vla:
             InputError: the observation or the request is refused, by name, before the device is touched.
             PolicyBusy: an earlier call has not returned.
         """
-        from alpamayo_ros.vla.rollout import rollout
-        from alpamayo_ros.vla.timing import Stopwatch
-
         with self._turn() as loaded:
             command, notes = self._command(loaded, observation)
             settings = self._settings(guided=bool(command))
             prompt = self._prompt(loaded, observation, command, settings)
-            watch = Stopwatch(loaded.model.device)
-            with watch("preprocess"):
-                patches = self._patches(loaded, observation)
-            history = observation.history_xyz, observation.history_rotation
-            result = rollout(*loaded, prompt, patches, history, settings, self._generator(loaded, observation))
-        return plan_of(observation, result, self.name, self.config.select, watch.seconds, notes)
+            result, seconds = None, {}
+            if self._engine is not None and settings.guidance_weight is None:
+                result = self._by_engine(self._engine, loaded, observation, prompt, settings)
+            if result is None:
+                result, seconds = self._by_plain_path(loaded, observation, prompt, settings)
+        return plan_of(observation, result, self.name, self.config.select, seconds, notes)
+
+    def _by_engine(
+        self, engine: Engine, loaded: Loaded, observation: Observation, prompt: Prompt, settings: Settings
+    ) -> Rollout | None:
+        """None where it failed; the engine is given up then, so that driving goes on."""
+        from alpamayo_ros.vla.engine.engine import Request
+        from alpamayo_ros.vla.engine.sight import shots
+
+        if self._new_epoch:
+            engine.reset()
+            self._new_epoch = False
+        generator = self._generator(loaded, observation)
+        # Drafts stand where consecutive ticks share their noise; without drafts ticks are independent.
+        seed = self.config.seed if engine.switches.draft else generator.initial_seed()
+        history = observation.history_xyz, observation.history_rotation
+        try:
+            return engine.tick(prompt, shots(observation), history, settings, Request(seed, generator))
+        except RuntimeError as error:
+            _log.warning("the engine failed, the plain path takes over: %s", error)
+            self._engine = None
+            return None
+
+    def _by_plain_path(
+        self, loaded: Loaded, observation: Observation, prompt: Prompt, settings: Settings
+    ) -> tuple[Rollout, dict[str, float]]:
+        from alpamayo_ros.vla.rollout import rollout
+        from alpamayo_ros.vla.timing import Stopwatch
+
+        watch = Stopwatch(loaded.model.device)
+        with watch("preprocess"):
+            patches = self._patches(loaded, observation)
+        history = observation.history_xyz, observation.history_rotation
+        result = rollout(*loaded, prompt, patches, history, settings, self._generator(loaded, observation))
+        return result, watch.seconds
 
     def ask(self, observation: Observation, question: str) -> Iterator[str]:
         """Answers a question about the images, slice by slice; between slices the policy can be called.
@@ -117,13 +164,14 @@ class Vla:
             yield piece
 
     def reset(self) -> None:
-        """Nothing is carried from tick to tick."""
+        """What the engine keeps for the next tick belongs to another epoch."""
+        self._new_epoch = True  # the next call obeys; one may be running
 
     def close(self) -> None:
         """Frees the weights; a call that still runs keeps them until it returns."""
         import torch
 
-        self._loaded = None
+        self._loaded = self._engine = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
@@ -206,4 +254,31 @@ def create(config: Config) -> Vla:
     loaded = vla.load(config.checkpoint, device, dtype, config.attention, config.base or None)
     if config.guidance_weight != 1:
         guidance.check_supported(loaded.model)
-    return Vla(config, loaded)
+    return Vla(config, loaded, _engine(config, loaded))
+
+
+def _engine(config: Config, loaded: Loaded) -> Engine | None:
+    """The engine, compiled and captured for four 1080p cameras; None for the plain path, or where it cannot be made."""
+    from alpamayo_ros.contract import make_example
+    from alpamayo_ros.vla import inputs
+    from alpamayo_ros.vla.engine.engine import Engine, Limits
+    from alpamayo_ros.vla.engine.sight import shots
+
+    cuda = loaded.model.device.type == "cuda"
+    preset = config.engine if config.engine != "auto" else "exact" if cuda else "plain"
+    if preset == "plain":
+        return None
+    limits = Limits(config.max_prompt_tokens, config.max_reasoning_tokens, config.samples)
+    try:
+        engine = Engine(loaded, PRESETS[preset], limits)
+        if cuda:
+            observation = make_example(height=1080, width=1920)
+            prompt = inputs.driving_prompt(loaded.model.config, loaded.vocabulary, observation)
+            history = observation.history_xyz, observation.history_rotation
+            settings = Vla(config, loaded)._settings(guided=False)
+            if len(prompt.ids) <= limits.prompt_tokens:
+                engine.warm_up(prompt, shots(observation), history, settings)
+        return engine
+    except RuntimeError as error:
+        _log.warning("the engine '%s' cannot be made, the plain path is used: %s", preset, error)
+        return None

@@ -62,18 +62,36 @@ def _resize_last(image: torch.Tensor, out: int) -> torch.Tensor:
     if size == out:
         return image
     weights = resize.bicubic(size, out)
-    matrix = torch.from_numpy(weights.dense(size)).to(image.device)
+    dense = weights.dense(size)
+    offset = 128 * dense.sum(axis=0).astype(np.int32) + (1 << (weights.bits - 1))
+    matrix, added = (torch.from_numpy(part).to(image.device) for part in (dense, offset))
+    return weighted(image, matrix, added, weights.bits)
+
+
+def weighted(image: torch.Tensor, matrix: torch.Tensor, offset: torch.Tensor, bits: int) -> torch.Tensor:
+    """(..., size) uint8 times a (size, out) matrix of exact integers over 2**bits -> (..., out) uint8.
+
+    Args:
+        offset: (out,) int32: 128 times the sum of a column, and half of 2**bits.
+    """
     # Around mid-grey the sums stay below 2**24, where float32 still counts in ones.
     total = torch.matmul(image.float() - 128.0, matrix).int()
-    total += 128 * matrix.sum(0).int() + (1 << (weights.bits - 1))
-    return (total >> weights.bits).clamp_(0, 255).to(torch.uint8)
+    total += offset
+    return (total >> bits).clamp_(0, 255).to(torch.uint8)
 
 
 def _patches(frames: torch.Tensor, config: ModelConfig) -> torch.Tensor:
-    """(N, 3, H, W) uint8 -> (N rows columns, 3 t p p) float32, in `resize.patches`' order."""
+    return cut(frames, torch.from_numpy(resize.normalised_levels()).to(frames.device), config)
+
+
+def cut(frames: torch.Tensor, levels: torch.Tensor, config: ModelConfig) -> torch.Tensor:
+    """(N, 3, H, W) uint8 -> (N rows columns, 3 t p p) float32, in `resize.patches`' order.
+
+    Args:
+        levels: `resize.normalised_levels()` on the frames' device.
+    """
     count, _, height, width = frames.shape
     p, m, t = config.patch_size, config.merge_size, config.temporal_patch_size
-    levels = torch.from_numpy(resize.normalised_levels()).to(frames.device)
     blocks = levels.index_select(0, frames.reshape(-1).int()).reshape(
         count, 3, height // (m * p), m, p, width // (m * p), m, p
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,26 @@ class Quantity:
         return self.error is not None and (self.bound is None or self.error <= self.bound)
 
 
+# `rollout`, or what takes its place.
+Run = Callable[..., Rollout]
+
+
+def _by_engine(loaded: Loaded, preset: str) -> Run:
+    """The engine in the place of `rollout`; what ticks leave for each other is of no use here."""
+    from alpamayo_ros.vla.engine.engine import Engine, Limits, Request
+    from alpamayo_ros.vla.engine.presets import PRESETS
+
+    if preset not in PRESETS:
+        raise ValueError(f"the engine has no preset '{preset}'; it has {', '.join(PRESETS)}")
+    engine = Engine(loaded, PRESETS[preset], Limits(samples=8))
+
+    def run(_model, _vocabulary, given, patches, history, settings, forced, trace):
+        engine.reset()
+        return engine.tick(given, patches, history, settings, Request(forced=forced, trace=trace))
+
+    return run
+
+
 class Golden:
     """The recorded inputs and values of one folder."""
 
@@ -68,17 +88,21 @@ class Golden:
         )
 
 
-def compare(folder: Path, device: str, dtype: str) -> list[Quantity]:
-    """Computes everything of a fixture folder and compares it; float32 products in full (PyTorch cuts some to TF32)."""
+def compare(folder: Path, device: str, dtype: str, engine: str | None = None) -> list[Quantity]:
+    """Computes everything of a fixture folder and compares it; float32 products in full (PyTorch cuts some to TF32).
+
+    Args:
+        engine: preset of the real-time engine that runs the rollouts; None is the plain path.
+    """
     convolutions, products = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     try:
-        return _compare(folder, device, dtype)
+        return _compare(folder, device, dtype, engine)
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products
 
 
-def _compare(folder: Path, device: str, dtype: str) -> list[Quantity]:
+def _compare(folder: Path, device: str, dtype: str, engine: str | None) -> list[Quantity]:
     golden = Golden(folder)
     loaded = checkpoint.load(str(folder / "checkpoint"), device, dtype)
     config = loaded.model.config
@@ -98,12 +122,13 @@ def _compare(folder: Path, device: str, dtype: str) -> list[Quantity]:
     frame = _full_frame()
     quantities.append(_equal("full_frame_grid", resize.grid(*frame.shape[:2], config)[None], golden))
     quantities += _pixels("full_frame_", pixels.preprocess([frame], config, device), golden)
+    run = rollout if engine is None else _by_engine(loaded, engine)
     for name in ROLLOUTS:
         absent = [part for part in _Replay.needed(name) if part not in golden]
         if absent:
             quantities += [Quantity(part, None, 0.0) for part in absent]
             continue
-        replay = _Replay(name, prompt, patches, golden)
+        replay = _Replay(name, prompt, patches, golden, run)
         quantities += _against_golden(replay, loaded, golden) if dtype == "float32" else _against_twin(replay, loaded)
     return quantities
 
@@ -116,19 +141,21 @@ class _Replay:
         """The arrays without which there is nothing to run."""
         return [f"{name}_{part}" for part in ("generated_ids", "noise", "velocity", "action")]
 
-    def __init__(self, name: str, prompt: Prompt, patches: torch.Tensor, golden: Golden) -> None:
-        self.name, self._prompt, self._patches = name, prompt, patches
+    def __init__(self, name: str, prompt: Prompt, patches: torch.Tensor, golden: Golden, run: Run) -> None:
+        self.name, self._prompt, self._patches, self._run = name, prompt, patches, run
         self.tokens, self.noise, self.velocity, self.action = (golden[array] for array in self.needed(name))
         self._history = golden["ego_history_xyz"][0, 0], golden["ego_history_rot"][0, 0]
         cut = "truncated_max_generation_length" if name == "truncated" else "max_generation_length"
         self._limit = golden.settings[cut]
 
-    def run(self, loaded: Loaded, tokens: np.ndarray | None, path: np.ndarray | None) -> tuple[Rollout, Trace]:
+    def run(
+        self, loaded: Loaded, tokens: np.ndarray | None, path: np.ndarray | None, run: Run | None = None
+    ) -> tuple[Rollout, Trace]:
         """Greedy where `tokens` is None, free in the flow where `path` is None."""
-        trace = Trace()
+        trace, run = Trace(), run or self._run
         settings = Settings(samples=len(self.noise), temperature=0.0, max_tokens=self._limit)
         forced = Forced(tokens, self.noise, path)
-        return rollout(*loaded, self._prompt, self._patches, self._history, settings, forced=forced, trace=trace), trace
+        return run(*loaded, self._prompt, self._patches, self._history, settings, forced=forced, trace=trace), trace
 
 
 def _against_golden(replay: _Replay, loaded: Loaded, golden: Golden) -> list[Quantity]:
@@ -153,7 +180,7 @@ def _against_golden(replay: _Replay, loaded: Loaded, golden: Golden) -> list[Qua
 
 def _against_twin(replay: _Replay, loaded: Loaded) -> list[Quantity]:
     twin = loaded._replace(model=float32_twin(loaded.model))
-    exact, exact_trace = replay.run(twin, replay.tokens, None)
+    exact, exact_trace = replay.run(twin, replay.tokens, None, rollout)
     path = _stack(exact_trace.velocities)
     result, trace = replay.run(loaded, replay.tokens, path[:-1])
     free, _ = replay.run(loaded, replay.tokens, None)

@@ -5,7 +5,7 @@ Nothing grows, nothing is copied: lengths are numbers on the device that the att
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -38,6 +38,10 @@ class Store:
         own = [torch.zeros((layers, rows, kv, slots, head), dtype=dtype, device=device) for _ in range(2)]
         return Store(*prompt, *own, torch.zeros(5, dtype=torch.int32, device=device))
 
+    def of(self, rows: int) -> Store:
+        """The same with the first rows only."""
+        return replace(self, own_keys=self.own_keys[:, :rows], own_values=self.own_values[:, :rows])
+
     @property
     def capacity(self) -> int:
         return self.keys.shape[2]
@@ -61,7 +65,14 @@ class Store:
         fresh = torch.tensor([length, -1, delta, NEVER, NEVER], dtype=torch.int32)
         self.state.copy_(fresh, non_blocking=True)
 
+    def say(self, step: int, last_stop: int, last_end: int) -> None:
+        """The state behind so many tokens."""
+        later = torch.tensor([step, last_stop, last_end], dtype=torch.int32).to(self.state.device, non_blocking=True)
+        self.state[STEP] = later[0]
+        self.state[LAST_STOP:] = later[1:]
+
     def move_behind(self, length: int, count: int) -> None:
         """Keys and values that were read as the prompt's entries from `length` on become slots 0 ... of the one row."""
-        self.own_keys[:, 0, :, :count] = self.keys[:, :, length : length + count]
-        self.own_values[:, 0, :, :count] = self.values[:, :, length : length + count]
+        behind = slice(length, length + count)
+        self.own_keys[:, 0, :, :count] = self.keys[:, :, behind]
+        self.own_values[:, 0, :, :count] = self.values[:, :, behind]

@@ -7,6 +7,7 @@ on its way: nothing is computed in vain, and nobody waits for the host.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Decoder:
 
     def __init__(
         self, embed: torch.Tensor, stack: Stack, head: Matrix, ops: Any, store: Store, tables: layers.Tables,
-        rows: int, choice: Choice, capture: bool,
+        rows: int, choice: Choice, capture: bool, pool: object = None,
     ) -> None:  # fmt: skip
         self._embed, self._stack, self._head, self._ops = embed, stack, head, ops
         self._store, self._tables, self.choice = store, tables, choice
@@ -56,8 +57,8 @@ class Decoder:
         ready = store.state.clone()
         ready[STEP] = 0
         self._restore(ready)
-        self._start = Captured(self._choose_first, capture, lambda: self._restore(ready))
-        self._step = Captured(self._read_and_choose, capture, lambda: self._restore(ready))
+        self._start = Captured(self._choose_first, capture, lambda: self._restore(ready), pool)
+        self._step = Captured(self._read_and_choose, capture, lambda: self._restore(ready), pool)
 
     def begin(self, seed: int, forced: torch.Tensor | None = None) -> None:
         """Forgets what was said; `forced`: (R, steps) tokens to take instead of drawing them."""
@@ -68,6 +69,17 @@ class Decoder:
         self.forced.fill_(-1)
         if forced is not None:
             self.forced[:, : forced.shape[1]] = forced
+
+    def place(self, tokens: Sequence[int]) -> None:
+        """Puts a row's first tokens in place as if they had been chosen one by one, all but the last of them read."""
+        stop, end, _ = self.choice.ids
+        said, step = torch.tensor(tokens, dtype=torch.int32), len(tokens) - 1
+        stops, ends = (tokens.index(token) if token in tokens else twins.NEVER for token in (stop, end))
+        self.tokens[0, : len(tokens)].copy_(said, non_blocking=True)
+        self.current.fill_(tokens[-1])
+        self.stops.fill_(stops)
+        self.ends.fill_(ends)
+        self._store.say(step, stops, ends)
 
     def run(self, logits: torch.Tensor, limit: int, ruled: bool = True, trace: list[torch.Tensor] | None = None) -> int:
         """Continues from the (1, V) logits behind the prompt.

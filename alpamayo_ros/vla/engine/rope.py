@@ -13,10 +13,9 @@ def table(inverse_frequencies: torch.Tensor, positions: int, dtype: torch.dtype)
 
 
 def of_prompt(
-    cosines: torch.Tensor, sines: torch.Tensor, positions: torch.Tensor, sections: list[int]
+    cosines: torch.Tensor, sines: torch.Tensor, positions: torch.Tensor, axis: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(L, hd / 2) of a prompt's (3, L) positions: interleaved mRoPE, axis by axis from the table."""
-    axis = axes(sections, cosines.shape[1], positions.device)
+    """(L, hd / 2) of a prompt's (3, L) positions: interleaved mRoPE, by `axes` from the table."""
     places = positions.index_select(0, axis).T
     return cosines.gather(0, places), sines.gather(0, places)
 

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-from alpamayo_ros.vla.engine.kernels import attention, draw, gemv, rows, stream
+from alpamayo_ros.vla.engine.kernels import attention, gemv, patches, rows, stream
+from alpamayo_ros.vla.engine.kernels import draw as drawing
 from alpamayo_ros.vla.engine.weights import Matrix
 
 # Rows up to which a product is bound by its weights' bytes, so that streaming them beats a library's tiles.
 _FEW = 64
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """Launch settings of the products, by (rows of the input, columns, rows of the weights)."""
+def _gemv(block_n: int, warps: int, block_k: int = 4096) -> dict:
+    return {"block_n": block_n, "warps": warps, "block_k": block_k}
 
-    gemv: dict = field(default_factory=dict)
-    stream: dict = field(default_factory=dict)
+
+def _stream(block_n: int, block_k: int, stages: int, splits: int = 1) -> dict:
+    return {"block_n": block_n, "block_k": block_k, "stages": stages, "splits": splits}
+
+
+# Measured on an H200 by `bench engine_kernels`, for the released sizes; other shapes take the kernels' defaults.
+# One token's products, by the weights' (N, K).
+_GEMV = {
+    (6144, 4096): _gemv(4, 4),
+    (4096, 4096): _gemv(8, 8, 2048),
+    (24576, 4096): _gemv(2, 4),
+    (4096, 12288): _gemv(1, 4),
+    (155697, 4096): _gemv(4, 4),
+}
+# Few rows' products, by (M, N, K); None is the library's.
+_STREAM = {
+    (64, 4096, 2048): None,
+    (64, 2048, 2048): _stream(64, 64, 6, 4),
+    (64, 16512, 2048): _stream(64, 64, 6),
+    (64, 2048, 8256): _stream(64, 64, 6, 4),
+    (6, 6144, 4096): None,
+    (6, 4096, 4096): _stream(64, 64, 6, 4),
+    (6, 24576, 4096): _stream(64, 64, 4),
+    (6, 4096, 12288): _stream(64, 128, 3, 4),
+}
 
 
 @dataclass(frozen=True)
 class Fused:
     """Attributes:
     pdl: programmatic dependent launch: a kernel's weights are on their way before the kernel before it has ended.
+    stream_pdl: the same for the products of few rows, whose weights wait for the kernel before anyway.
     """
 
     pdl: bool = True
-    tuning: Tuning = field(default_factory=Tuning)
+    stream_pdl: bool = False
 
     def norm(self, x, gain, eps):
         return rows.norm(x, gain, eps, self.pdl)
@@ -47,14 +71,14 @@ class Fused:
         if len(x) == 1:
             return self._gemv(x, matrix)
         if len(x) <= _FEW:
-            return self._stream(x, matrix, splits=1)
+            return self._stream(x, matrix)
         if matrix.scale is None:
             return F.linear(x, matrix.weight)
         raise NotImplementedError
 
     def linear_parts(self, x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
         if 1 < len(x) <= _FEW:
-            return self._stream(x, matrix, splits=_splits(*matrix.weight.shape))
+            return self._stream(x, matrix, parts=True)
         return self.linear(x, matrix)
 
     def gate_up(self, x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
@@ -85,16 +109,25 @@ class Fused:
     def flow_attention(self, *args):
         return attention.flow_attention(*args, pdl=self.pdl)
 
-    draw = staticmethod(draw.draw)
-    settle = staticmethod(draw.settle)
+    def linear_gelu(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return torch._addmm_activation(bias, x, weight.t(), use_gelu=True)  # one kernel of cuBLASLt
+
+    add_layer_norm = staticmethod(patches.add_layer_norm)
+    turn_patches = staticmethod(patches.turn_patches)
+    draw = staticmethod(drawing.draw)
+    settle = staticmethod(drawing.settle)
 
     def _gemv(self, x: torch.Tensor, matrix: Matrix, gated: bool = False, **fusions) -> torch.Tensor:
-        tuned = self.tuning.gemv.get(tuple(matrix.weight.shape), {})
+        tuned = _GEMV.get(tuple(matrix.weight.shape), {})
         return gemv.gemv(x, matrix.weight, matrix.scale, gated=gated, pdl=self.pdl, **fusions, **tuned)
 
-    def _stream(self, x: torch.Tensor, matrix: Matrix, **options) -> torch.Tensor:
-        tuned = self.tuning.stream.get((len(x), *matrix.weight.shape), {})
-        return stream.stream(x, matrix.weight, matrix.scale, pdl=self.pdl, **(options | tuned))
+    def _stream(self, x: torch.Tensor, matrix: Matrix, parts: bool = False, gated: bool = False) -> torch.Tensor:
+        shape = tuple(matrix.weight.shape)
+        tuned = _STREAM.get((len(x), *shape), {"splits": _splits(*shape)})
+        if tuned is None and matrix.scale is None:
+            return F.linear(x, matrix.weight)
+        options = (tuned or {}) | ({} if parts else {"splits": 1})
+        return stream.stream(x, matrix.weight, matrix.scale, gated=gated, pdl=self.stream_pdl, **options)
 
 
 def _splits(columns: int, size: int) -> int:

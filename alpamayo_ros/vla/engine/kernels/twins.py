@@ -127,6 +127,24 @@ def _attended(q: torch.Tensor, prompt, own, seen: torch.Tensor) -> torch.Tensor:
     return out.reshape(rows * tokens, heads * head).to(q.dtype)
 
 
+def add_layer_norm(x, delta, gain, shift, eps) -> tuple[torch.Tensor, torch.Tensor]:
+    total = x if delta is None else x + delta
+    return total, F.layer_norm(total.float(), gain.shape, gain.float(), shift.float(), eps).to(x.dtype)
+
+
+def turn_patches(qkv, cos, sin, heads) -> torch.Tensor:
+    parts = qkv.view(len(qkv), 3, heads, -1)
+    low, high = parts[:, :2].float().chunk(2, dim=-1)
+    cos, sin = (part.repeat(len(qkv) // len(part), 1)[:, None, None] for part in (cos, sin))
+    turned = torch.cat([low * cos - high * sin, high * cos + low * sin], dim=-1).to(qkv.dtype)
+    return torch.cat([turned, parts[:, 2:]], dim=1)
+
+
+def linear_gelu(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """The product, then GELU in its tanh form."""
+    return F.gelu(F.linear(x, weight, bias), approximate="tanh")
+
+
 NEVER = 1 << 30
 _MASK = 0xFFFFFFFF
 
