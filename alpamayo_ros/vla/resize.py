@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 from alpamayo_ros.vla.config import ModelConfig
@@ -114,6 +113,8 @@ def resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    import cv2  # the GPU's path needs it not
+
     rows, columns, channels = frame.shape
     upright = cv2.transpose(frame).reshape(columns, rows * channels)
     across = _resize_first(upright, width).reshape(width, rows, channels)
