@@ -204,8 +204,7 @@ def check(clip: Clip, bag: Path) -> Check:
             t0_us = (window.t0_ns - EPOCH_NS) // 1000
             slots = t0_us + np.asarray(SLOT_OFFSETS_NS) // 1000
             for role, frames in window.frames.items():
-                stamps = clip.cameras[role].timestamps
-                theirs = stamps[np.searchsorted(stamps, slots, side="right") - 1]
+                _, theirs = clip.cameras[role].decode_images_from_timestamps(slots)
                 ours = np.array([(frame.stamp_ns - EPOCH_NS) // 1000 for frame in frames])
                 images, others = images + len(ours), others + int((theirs != ours).sum())
             xyz, rotation = centred(window.poses)

@@ -63,7 +63,7 @@ def _parts(path: Path) -> Iterator[tuple[int, bytes, bytes]]:
         while len(head := file.read(_HEAD)) == _HEAD:
             first, second, checksum = (int.from_bytes(head[at : at + 4], "little") for at in (0, 4, 8))
             body = file.read(first + second)
-            if len(body) < first + second or crc32(body) != checksum:
-                return
+            if not first or len(body) < first + second or crc32(body) != checksum:
+                return  # torn, or the zeros that a power cut leaves
             end += _HEAD + first + second
             yield end, body[:first], body[first:]

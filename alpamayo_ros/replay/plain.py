@@ -6,7 +6,7 @@ What `CLASSES` offers takes fields by keyword and gives the others their default
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,11 +48,13 @@ def store() -> Any:
 
 def make(name: str, /, **fields: Any) -> Any:
     """A message by its full name ("std_msgs/msg/Header")."""
-    defaults, dtypes = _fields(name)
+    kind, defaults, dtypes = _fields(name)
+    if len(fields) == len(defaults) and not dtypes:
+        return kind(**fields)
     values = {field: default() for field, default in defaults.items() if field not in fields}
     for field, value in fields.items():
         values[field] = np.asarray(value, dtypes[field]) if field in dtypes else value
-    return store().types[name](**values)
+    return kind(**values)
 
 
 def serialize(message: Any) -> bytes:
@@ -69,10 +71,7 @@ def deserialize(data: bytes, name: str) -> Any:
 def classes() -> SimpleNamespace:
     """Constructors by short name: `classes().Header(frame_id="map")`."""
 
-    def constructor(full: str) -> Any:
-        return lambda **fields: make(full, **fields)
-
-    return SimpleNamespace(**{name: constructor(full) for name, full in FULL_NAME.items()})
+    return SimpleNamespace(**{name: partial(make, full) for name, full in FULL_NAME.items()})
 
 
 @cache
@@ -81,8 +80,8 @@ def composer() -> Composer:
 
 
 @cache
-def _fields(name: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Makers of every field's default, and the number type of fields that are arrays of numbers."""
+def _fields(name: str) -> tuple[type, dict[str, Any], dict[str, str]]:
+    """The class, makers of every field's default, and the number type of fields that are arrays of numbers."""
     from rosbags.interfaces import Nodetype
 
     defaults, dtypes = {}, {}
@@ -101,4 +100,4 @@ def _fields(name: str) -> tuple[dict[str, Any], dict[str, str]]:
                 defaults[field] = lambda size=size, dtype=dtype: np.zeros(size, dtype)
             else:
                 defaults[field] = list
-    return defaults, dtypes
+    return store().types[name], defaults, dtypes

@@ -122,8 +122,8 @@ def load_policy(setup: Setup) -> Policy:
     values = parameters(setup, Rig({}))
     try:
         return policies.load(setup.policy, **params.policy_options(values))
-    except (ValueError, OSError, ImportError) as error:
-        raise SetupError(f"policy {setup.policy}: {error}") from error
+    except Exception as error:  # whatever a model's own loading raises
+        raise SetupError(f"policy {setup.policy} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)

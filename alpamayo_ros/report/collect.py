@@ -61,6 +61,11 @@ class Collector:
             return
         self._add_plan(record, record.planned, judged)
 
+    def stacked(self) -> dict[str, np.ndarray]:
+        """Each array of all plans; a plan of fewer samples than the others has nothing in their place."""
+        nothing = {name: NOWHERE if name.startswith("fan_") else np.nan for name in self.arrays}
+        return {name: _stack(values, nothing[name]) for name, values in self.arrays.items()}
+
     def write(self, path: Path, said: Mapping[str, Any]) -> None:
         """The report as one HTML file."""
         from alpamayo_ros.report.page import write_page
@@ -87,9 +92,7 @@ class Collector:
                 "numbers": {name: _short(value) for name, value in judged.numbers.items()},
             }
         )  # fmt: skip
-        xy = np.full((SAMPLES, 64, 2), np.nan, np.float32)
-        xy[: len(shown)] = plan.xyz[shown, :, :2]
-        self._keep("xy", xy)
+        self._keep("xy", plan.xyz[shown, :, :2])
         chosen = plan.chosen
         start = plan.speed[chosen, 0] - plan.acceleration[chosen, 0] * PLAN_PERIOD
         self._keep("speed", np.concatenate([[start], plan.speed[chosen]]))
@@ -128,11 +131,11 @@ class Collector:
         return np.array([speed, turned / distance if distance > 0.2 else np.nan])
 
     def _fan(self, role: str, planned: Planned, shown: Sequence[int]) -> np.ndarray:
-        """(SAMPLES + 2, 32, 2): the samples in a camera's picture, then the left and right edge of the chosen path.
+        """(2 + samples, 32, 2): the left and right edge of the chosen path in a camera's picture, then the samples.
 
         In the camera's place at its own image's stamp: a vehicle moves a metre while its cameras take turns.
         """
-        points = np.full((SAMPLES + 2, 64 // STRIDE, 2), NOWHERE, np.int16)
+        points = np.full((2 + len(shown), 64 // STRIDE, 2), NOWHERE, np.int16)
         camera = self.cameras.get(role)
         if camera is None or role not in planned.roles:
             return points
@@ -141,15 +144,22 @@ class Collector:
         moved = self._at(planned, np.array([stamp]))
         then = Pose(moved.xyz[0], moved.quaternion[0]).inverse()
         side = HALF_WIDTH * matrix_from_yaw(plan.yaw[plan.chosen])[:, :, 1]
-        lines = [*plan.xyz[shown], plan.xyz[plan.chosen] + side, plan.xyz[plan.chosen] - side]
-        rows = [*range(len(shown)), SAMPLES, SAMPLES + 1]
+        lines = [plan.xyz[plan.chosen] + side, plan.xyz[plan.chosen] - side, *plan.xyz[shown]]
         height, width = camera.size
-        for row, line in zip(rows, lines, strict=True):
+        for row, line in enumerate(lines):
             pixels, visible = camera.project(then.apply(line[::STRIDE]))
             scaled = pixels / [width, height] * UNIT
             inside = visible & (np.abs(scaled - UNIT / 2) < 2.5 * UNIT).all(axis=1)
             points[row] = np.where(inside[:, None], np.clip(scaled, -32000, 32000), NOWHERE).round().astype(np.int16)
         return points
+
+
+def _stack(values: list[np.ndarray], nothing: float) -> np.ndarray:
+    most = max(len(each) for each in values)
+    stacked = np.full((len(values), most, *values[0].shape[1:]), nothing, values[0].dtype)
+    for row, each in zip(stacked, values, strict=True):
+        row[: len(each)] = each
+    return stacked
 
 
 def _shown(chosen: int, count: int) -> list[int]:

@@ -126,7 +126,7 @@
     const scale = Math.min(w / image.naturalWidth, h / image.naturalHeight);
     const [iw, ih] = [image.naturalWidth * scale, image.naturalHeight * scale], [x, y] = [(w - iw) / 2, (h - ih) / 2];
     g.drawImage(image, x, y, iw, ih);
-    const { shape, row } = arrays["fan_" + role], [, rows, points] = shape, fan = row(tick.plan);
+    const { shape, row } = arrays["fan_" + role], points = shape[2], fan = row(tick.plan);
     const place = (k) => Array.from({ length: points }, (_, n) => {
       const from = (k * points + n) * 2;
       return fan[from] === NOWHERE ? null : [x + fan[from] / unit * iw, y + fan[from + 1] / unit * ih];
@@ -137,10 +137,10 @@
     g.clip();
     if (showSamples) {
       for (let k = 0; k < tick.reasoning.length; k++) {
-        if (k !== tick.chosen) line(g, place(k), { colour: () => BRIGHT.sample, width: 1.3, dash: [] });
+        if (k !== tick.chosen) line(g, place(k + 2), { colour: () => BRIGHT.sample, width: 1.3, dash: [] });
       }
     }
-    const [left, right] = [place(rows - 2), place(rows - 1)];
+    const [left, right] = [place(0), place(1)];
     g.fillStyle = BRIGHT.fill;
     for (let n = 0; n + 1 < points; n++) {
       const quad = [left[n], left[n + 1], right[n + 1], right[n]];
@@ -150,8 +150,8 @@
       g.fill();
     }
     for (const edge of [left, right]) line(g, edge, { colour: () => BRIGHT.edge, width: 1.6, dash: [] });
-    line(g, place(tick.chosen), { colour: () => "rgba(12,30,40,.55)", width: 4.6, dash: [] });
-    line(g, place(tick.chosen), { colour: () => BRIGHT.plan, width: 2.4, dash: [] });
+    line(g, place(tick.chosen + 2), { colour: () => "rgba(12,30,40,.55)", width: 4.6, dash: [] });
+    line(g, place(tick.chosen + 2), { colour: () => BRIGHT.plan, width: 2.4, dash: [] });
     g.restore();
   }
 

@@ -26,17 +26,16 @@ def part(name: str) -> str:
 
 def write_page(path: Path, collected: Collector, said: Mapping[str, Any]) -> None:
     """Writes the report; it is there whole or not at all."""
-    from alpamayo_ros.report.collect import SAMPLES, UNIT
+    from alpamayo_ros.report.collect import UNIT
 
     offsets, pictures = _pictures(collected.pictures)
-    arrays = {name: np.stack(values) for name, values in collected.arrays.items()}
+    arrays = collected.stacked()
     facts = {
         "said": said,
         "ticks": collected.ticks,
         "stride": collected.stride,
         "roles": list(CAMERA_ROLES),
         "drawn": sorted(collected.cameras),
-        "samples": SAMPLES,
         "unit": UNIT,
         "offsets": offsets,
         "arrays": {name: {"type": str(a.dtype), "shape": a.shape} for name, a in arrays.items()},

@@ -45,7 +45,7 @@ class OpaqueFunction:
 
 @dataclass
 class Shutdown:
-    pass
+    reason: str = ""
 
 
 @dataclass
@@ -81,6 +81,7 @@ class ExecuteProcess:
     cmd: list
     output: str = "log"
     condition: Any = None
+    on_exit: Any = None
 
 
 @dataclass

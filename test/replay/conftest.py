@@ -1,7 +1,5 @@
 """Small bags of the small world, and the way to replay them."""
 
-import os
-
 import pytest
 
 from alpamayo_ros.contract import CAMERA_ROLES
@@ -36,10 +34,3 @@ def replay(capsys):
         return code, said.out + said.err
 
     return run
-
-
-@pytest.fixture
-def read_only():
-    """Whether this user is bound by file permissions (root is not)."""
-    if os.geteuid() == 0:
-        pytest.skip("permissions do not bind root; run the tests as a user")
