@@ -12,8 +12,9 @@ import argparse
 import itertools
 import json
 import time
+import traceback
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,20 +81,33 @@ def main(argv: Sequence[str]) -> int:
     modes = [mode for mode in MODES if not options.modes or any(word in mode.name for word in options.modes)]
     bench = _Bench(loaded, options)
     report["prompt_tokens"] = len(bench.prompt.ids)
-    report["engines"] = [bench.engine(mode) for mode in _firsts(modes)]
+    report["failed"] = []
+    report["engines"] = [line for mode in _firsts(modes) if (line := _tried(report, bench.engine, mode))]
+    modes = [mode for mode in modes if not mode.preset or (mode.preset, mode.samples) in bench.engines]
     _write(report, options)
-    report["modes"] = [bench.summary(mode) for mode in _run(bench, modes, options)] if options.ticks else []
+    if options.ticks:
+        failed = _run(bench, modes, options, report)
+        modes = [mode for mode in modes if mode not in failed]
+        report["modes"] = [bench.summary(mode) for mode in modes]
     _write(report, options)
     if options.steps:
-        report["steps"] = []
-        for samples in sorted({mode.samples for mode in modes}):
-            for line in engine_steps.lines(loaded, samples):
-                report["steps"].append(line)
-                _write(report, options)
-        report["profiles"] = [bench.profile(mode) for mode in modes if mode.preset]
+        samples = sorted({mode.samples for mode in modes})
+        report["steps"] = [_tried(report, lambda n: list(engine_steps.lines(loaded, n)), n) for n in samples]
+        _write(report, options)
+        report["profiles"] = [_tried(report, bench.profile, mode) for mode in modes if mode.preset]
         _write(report, options)
     print(json.dumps({key: report[key] for key in report if key not in ("steps", "profiles")}, indent=1))
-    return 0
+    return 1 if report["failed"] else 0
+
+
+def _tried(report: dict[str, Any], work: Callable[[Any], Any], argument: Any) -> Any:
+    """What a piece of work gives; where it fails its traceback is reported, and the rest goes on."""
+    try:
+        return work(argument)
+    except Exception:
+        report["failed"].append({"of": str(argument), "traceback": traceback.format_exc()})
+        print(report["failed"][-1]["traceback"], flush=True)
+        return None
 
 
 _KEPT = ("size", "variant", "dtype", "tokens", "flow_steps", "warmup", "ticks", "plain_ticks", "seed")
@@ -212,6 +226,18 @@ class _Bench:
         bytes_ = _allocated() - before
         return {"preset": mode.preset, "samples": mode.samples, "start_seconds": seconds, "bytes": bytes_}
 
+    def turn(self, mode: Mode, warm: int, count: int) -> bool:
+        """A mode's ticks of one round; the first ones are not counted, and leave what a tick of this mode finds."""
+        for k in range(warm + count):
+            if mode.preset and not k:
+                self.engines[mode.preset, mode.samples].reset()
+                self.tick(Mode(mode.name, mode.preset, 16, "", mode.samples))
+            elif k < warm:
+                self.tick(mode)
+            else:
+                self.ticks[mode.name].append(self.tick(mode))
+        return True
+
     def tick(self, mode: Mode) -> _Tick:
         """One tick of a mode on new pixels."""
         self.drive.advance(mode.new)
@@ -291,28 +317,20 @@ class _Bench:
         return {"mode": mode.name, "kernels": profiled(lambda: self.tick(mode), 40)}
 
 
-def _run(bench: _Bench, modes: Sequence[Mode], options: argparse.Namespace) -> Sequence[Mode]:
-    """Rounds in which every mode gets its share of the ticks; a mode's first ticks in a round set its state."""
-    plain, counted = max(1, options.plain_ticks), defaultdict(int)
-    rounds = max(1, min(plain, 8))
+def _run(bench: _Bench, modes: Sequence[Mode], options: argparse.Namespace, report: dict[str, Any]) -> list[Mode]:
+    """Rounds in which every mode gets its share of the ticks; those that failed and take no further part."""
+    plain, counted, failed = max(1, options.plain_ticks), defaultdict(int), []
+    rounds = min(plain, 8)
     for number in range(rounds):
         for mode in modes:
             total = plain if not mode.preset else max(1, round(options.ticks * mode.share))
             due = total * (number + 1) // rounds
             warm = 1 if not mode.preset else options.warmup if not number else 2
-            for k in range(warm + due - counted[mode.name]):
-                tick = _settled(bench, mode) if mode.preset and k == 0 else bench.tick(mode)
-                if k >= warm:
-                    bench.ticks[mode.name].append(tick)
+            turn = warm, due - counted[mode.name]
+            if mode not in failed and not _tried(report, lambda mode, turn=turn: bench.turn(mode, *turn), mode):
+                failed.append(mode)
             counted[mode.name] = due
-    return modes
-
-
-def _settled(bench: _Bench, mode: Mode) -> _Tick:
-    """A first tick, after which the engine holds what a tick of this mode finds."""
-    bench.engines[mode.preset, mode.samples].reset()
-    first = Mode(mode.name, mode.preset, 16, "", mode.samples)
-    return bench.tick(first)
+    return failed
 
 
 def _synchronize() -> None:
