@@ -170,6 +170,8 @@ def main(args: list[str] | None = None) -> int:
     """Runs the node until it is told to end; 1 where `autostart` could not start it."""
     import rclpy
 
+    # The worker takes the interpreter back dozens of times a tick; each time it would wait this long for a callback.
+    sys.setswitchinterval(5e-4)
     rclpy.init(args=args)
     node = AlpamayoDriver()
     code, ended = 0, True

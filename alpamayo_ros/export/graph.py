@@ -68,8 +68,10 @@ class Graph:
         return name
 
     def output(self, name: str, value: str, shape: Shape) -> None:
-        """Gives a value out under this name."""
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        """Gives a node's value out under this name (an Identity node would copy it at every run)."""
+        for node in self._nodes:
+            for words in (node.input, node.output):
+                words[:] = [name if word == value else word for word in words]
         self._outputs.append(helper.make_tensor_value_info(name, _FLOAT, shape))
 
     def save(self, path: Path, metadata: Mapping[str, str]) -> None:

@@ -68,7 +68,7 @@ def prefill(config: ModelConfig, weights: Mapping[str, Entry]) -> Graph:
     places = g.input("places", ["T", 2], integer=True)  # (0, token) of each image token
     merged = g.input("merged", ["T", s.width])
     taps = [g.input(f"deepstack.{k}", ["T", s.width]) for k in range(len(config.vision["deepstack_visual_indexes"]))]
-    context = Context(*_tables(g, s), index, tokens=-1, causal=True)
+    context = Context(*_tables(g, s), index, tokens=-1)
     x = g("ScatterND", g("Gather", g.weight(f"{_TEXT}.embed_tokens.weight"), ids), places, merged)
     layers = config.text["num_hidden_layers"]
     for number in range(layers):
@@ -100,7 +100,7 @@ def expert(config: ModelConfig, weights: Mapping[str, Entry]) -> Graph:
     g, s, waypoints = Graph("expert", weights), TextSizes.of(config.expert_text), config.action_space.n_waypoints
     actions, time = g.input("actions", ["R", waypoints, 2]), g.input("time", [1, 1, 1])
     index = g.input("index", ["R", waypoints], integer=True)
-    mask = g.input("mask", ["R", 1, waypoints, "K+W"])
+    mask = g.input("mask", ["R", 1, 1, "K+W"])
     context = Context(*_tables(g, s), index, tokens=waypoints, mask=mask, past=True)
     x = _action_input(g, config, actions, time)
     for number in range(config.text["num_hidden_layers"]):

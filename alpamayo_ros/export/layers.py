@@ -64,18 +64,18 @@ class Context:
 
     Attributes:
         cos, sin: (C, head_dim / 2) tables of the rotary angles; index: (batch, tokens) rows of them.
-        causal: each token sees itself and those before it.
-        mask: (batch, 1, tokens, past + tokens) additive; None is open.
-        past: name of a layer's earlier keys and values; None for none.
+        tokens: how many a row; -1 where the graph takes any number (of one row).
+        past: whether there are earlier keys and values, which all tokens see, and each other; else a token sees itself
+            and those before it.
+        mask: (batch, 1, 1, past + tokens) additive, with `past`; None is open.
     """
 
     cos: str
     sin: str
     index: str
     tokens: int
-    causal: bool = False
-    mask: str | None = None
     past: bool = False
+    mask: str | None = None
 
 
 def text_layer(
@@ -93,11 +93,13 @@ def text_layer(
     q, k, v = _projections(g, normed, name, s, c, last_only)
     q = _heads(g, q, f"{name}.self_attn.q_norm", s.heads, s, c, last_only)
     k = _heads(g, k, f"{name}.self_attn.k_norm", s.kv_heads, s, c, False)
-    past = (f"past_key.{number}", f"past_value.{number}") if c.past else (None, None)
-    attended, keys, values = g(
-        "Attention", q, k, v, c.mask, *past, outputs=3,
-        q_num_heads=s.heads, kv_num_heads=s.kv_heads, is_causal=int(c.causal and not last_only),
-    )  # fmt: skip
+    if c.past:
+        attended, keys, values = _attend_after(g, q, k, v, number, s, c)
+    else:
+        attended, keys, values = g(
+            "Attention", q, k, v, outputs=3,
+            q_num_heads=s.heads, kv_num_heads=s.kv_heads, is_causal=int(not last_only),
+        )  # fmt: skip
     if last_only:
         x = _last(g, x)
     x = g("Add", x, linear(g, attended, f"{name}.self_attn.o_proj"))
@@ -123,6 +125,31 @@ def _heads(g: Graph, x: str, norm: str, heads: int, s: TextSizes, c: Context, la
     flat = g("Reshape", rms_norm(g, rows, norm, s.eps), [-1 if tokens > 0 else 1, tokens, heads * s.head_dim])
     index = g("Slice", c.index, [-1], [2**31], [1]) if last_only else c.index
     return g("RotaryEmbedding", flat, c.cos, c.sin, index, num_heads=heads)
+
+
+def _attend_after(
+    g: Graph, q: str, k: str, v: str, number: int, s: TextSizes, c: Context
+) -> tuple[str, str, str]:
+    """Attention over earlier keys and values and one's own, spelled out: the runtime's own operator for it is slower.
+
+    The query heads that share a key head stand together as its rows.
+    """
+    group, tokens = s.heads // s.kv_heads, c.tokens
+    k, v = (_by_head(g, part, [-1, tokens, s.kv_heads, s.head_dim], [0, 2, 1, 3]) for part in (k, v))
+    keys = g("Concat", f"past_key.{number}", k, axis=2)
+    values = g("Concat", f"past_value.{number}", v, axis=2)
+    rows = _by_head(g, g("Mul", q, s.head_dim**-0.5), [-1, tokens, s.kv_heads, group * s.head_dim], [0, 2, 1, 3])
+    rows = g("Reshape", rows, [0, 0, tokens * group, s.head_dim])
+    scores = g("MatMul", rows, g("Transpose", keys, perm=[0, 1, 3, 2]))
+    if c.mask is not None:
+        scores = g("Add", scores, c.mask)
+    seen = g("MatMul", g("Softmax", scores, axis=-1), values)
+    seen = g("Reshape", seen, [0, 0, tokens, group * s.head_dim])
+    return g("Reshape", g("Transpose", seen, perm=[0, 2, 1, 3]), [0, 0, s.heads * s.head_dim]), keys, values
+
+
+def _by_head(g: Graph, x: str, shape: list[int], perm: list[int]) -> str:
+    return g("Transpose", g("Reshape", x, shape), perm=perm)
 
 
 def _last(g: Graph, x: str) -> str:

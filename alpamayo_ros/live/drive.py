@@ -40,6 +40,7 @@ class LiveDrive:
 
     Attributes:
         instants: a snapshot every 0.1 s since the start.
+        finished: whether the road ends here.
         policy_since: world time at which the first path came into force; None before.
         stale_for: world seconds that were braked for want of a fresh path.
     """
@@ -49,6 +50,7 @@ class LiveDrive:
     send: Send
     command: str | None = None
     instants: dict[int, Snapshot] = field(default_factory=dict)
+    finished: bool = False
     policy_since: int | None = None
     stale_for: float = 0.0
 
@@ -70,20 +72,6 @@ class LiveDrive:
     def elapsed(self) -> float:
         """World seconds since the start."""
         return self.episode.elapsed
-
-    @property
-    def text(self) -> str:
-        """The user's text at the present place."""
-        ego, roads = self.episode.snapshot.ego, self.scene.roads
-        words = self.scenario.command if self.command is None else self.command
-        s, _, _ = roads.route.frenet_pose(ego.x, ego.y, ego.yaw)
-        return command_at(words, roads, s) if words else ""
-
-    @property
-    def finished(self) -> bool:
-        """Whether the road ends here."""
-        ego, route = self.episode.snapshot.ego, self.scene.roads.route
-        return route.frenet_pose(ego.x, ego.y, ego.yaw)[0] > route.end_s - ROAD_END
 
     @property
     def cameras_behind(self) -> bool:
@@ -124,9 +112,12 @@ class LiveDrive:
             self.instants[now] = snapshot
             if self.policy_since is not None:
                 self._judge.look(snapshot)
-            if self.text != self._said:
-                self._said = self.text
-                self.send("command", wire.text(self._said))
+            s = self._place(snapshot)
+            self.finished = s > self.scene.roads.route.end_s - ROAD_END
+            text = self._text(s)
+            if text != self._said:
+                self._said = text
+                self.send("command", wire.text(text))
         if self._since_start() % FOLLOW_NS == 0:
             self._follow(now, snapshot)
         self.episode.step(self._control)
@@ -137,6 +128,16 @@ class LiveDrive:
 
     def close(self) -> None:
         self._renderer.shutdown(wait=True, cancel_futures=True)
+
+    def _place(self, snapshot: Snapshot) -> float:
+        """Metres along the route."""
+        ego = snapshot.ego
+        return self.scene.roads.route.frenet_pose(ego.x, ego.y, ego.yaw)[0]
+
+    def _text(self, s: float) -> str:
+        """The user's text at a place along the route."""
+        words = self.scenario.command if self.command is None else self.command
+        return command_at(words, self.scene.roads, s) if words else ""
 
     def _since_start(self) -> int:
         return self.episode.now_ns - START_NS

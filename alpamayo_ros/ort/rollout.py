@@ -167,13 +167,13 @@ def field_of(model: Model, read: Read, offsets: np.ndarray, kept: int, tables: T
             there on; they see each other.
         kept: how many tokens `read` holds.
     """
-    rows, waypoints = len(offsets), model.config.action_space.n_waypoints
+    waypoints = model.config.action_space.n_waypoints
     columns = np.arange(kept + waypoints)
     closed = (columns >= offsets[:, None]) & (columns < kept)
     mask = np.where(closed, np.finfo(np.float32).min, np.float32(0))[:, None, None]
     feeds = {
         "index": offsets[:, None] + np.arange(waypoints),
-        "mask": np.ascontiguousarray(np.broadcast_to(mask, (rows, 1, waypoints, kept + waypoints))),
+        "mask": mask,
         **read.past,
         **tables,
     }

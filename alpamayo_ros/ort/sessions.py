@@ -46,7 +46,8 @@ class Sessions:
 
         Args:
             device: "cpu" or "cuda".
-            threads: within one operator, on the CPU.
+            threads: within one operator of the vision and prefill graphs, on the CPU. The steps run on one: sharing
+                work of microseconds costs more than it saves, most of all where the other cores are busy.
 
         Raises:
             CheckpointError: a graph is missing, or was made for other weights.
@@ -61,9 +62,8 @@ class Sessions:
                 f"{', '.join(onnxruntime.get_available_providers())}: "
                 "pip uninstall onnxruntime && pip install onnxruntime-gpu"
             )
-        self.vision, self.prefill, self.decode, self.expert = (
-            _load(folder, name, device, threads) for name in ("vision", "prefill", "decode", "expert")
-        )
+        self.vision, self.prefill = (_load(folder, name, device, threads) for name in ("vision", "prefill"))
+        self.decode, self.expert = (_load(folder, name, device, 1) for name in ("decode", "expert"))
 
 
 def _load(folder: Path, name: str, device: str, threads: int) -> Graph:

@@ -22,6 +22,7 @@ from alpamayo_ros.policies.sampled import SELECTIONS, PolicyBusy, plan_of
 
 if TYPE_CHECKING:
     from alpamayo_ros.ort.rollout import Model
+    from alpamayo_ros.vla.inputs import Prompt
 
 SHIPPED = "tiny"
 
@@ -37,7 +38,7 @@ class Config:
     checkpoint: str = _option("", "Folder or hub id of an exported checkpoint; empty: the small model that ships.")
     base: str = _option("", "Folder or id of the base VLM's config and tokenizer; empty: as the checkpoint says.")
     device: str = _option("cpu", "'cuda' needs onnxruntime-gpu.", choices=("cpu", "cuda"))
-    threads: int = _option(2, "Threads within an operator, on the CPU.", (1, 64))
+    threads: int = _option(2, "Threads for images and prompt, on the CPU; single steps run on one.", (1, 64))
     samples: int = _option(1, "Reasonings and trajectories a tick.", (1, 64))
     temperature: float = _option(0.0, "Of the reasoning; 0 takes the likeliest words.", (0.0, 2.0))
     top_p: float = _option(0.98, "Probability of the words that are drawn from.", (0.01, 1.0))
@@ -63,6 +64,7 @@ class Onnx:
         self.config = config
         self._model: Model | None = model
         self.features = ImageFeatures(model.sessions.vision, model.config)
+        self._template: tuple[tuple, Prompt] | None = None
         self._lock = threading.Lock()
 
     def __call__(self, observation: Observation) -> Plan:
@@ -83,7 +85,7 @@ class Onnx:
             command = observation.command.strip()
             if command and not model.config.takes_command:
                 command, notes = "", ("command_not_supported",)
-            prompt = inputs.driving_prompt(model.config, model.vocabulary, observation, command)
+            prompt = self._prompt(model, observation, command)
             inputs.check_length(prompt, model.config, given.max_reasoning_tokens, given.max_prompt_tokens)
             prompted = time.perf_counter()
             features = self.features(observation)
@@ -106,6 +108,17 @@ class Onnx:
         """Frees the graphs; a call that still runs keeps them until it returns."""
         self._model = None
         self.features.clear()
+
+    def _prompt(self, model: Model, observation: Observation, command: str) -> Prompt:
+        """The prompt; only its history differs from tick to tick, as long as command and image sizes stay."""
+        from alpamayo_ros.vla import inputs
+
+        key = command, tuple(image.shape for image in inputs.frames(observation))
+        if self._template is None or self._template[0] != key:
+            made = inputs.driving_prompt(model.config, model.vocabulary, observation, command)
+            self._template = key, made
+            return made
+        return inputs.with_history(self._template[1], model.config, model.vocabulary, observation.history_xyz)
 
     @contextmanager
     def _turn(self) -> Iterator[Model]:

@@ -5,7 +5,7 @@ Every refusal here comes before the device is touched, as an `InputError` with a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,6 +61,11 @@ def assemble(
     ids = unfused if history_xyz is None else fuse_history(unfused, history_xyz, config, vocabulary.ids.history)
     places, delta = positions.mrope(ids, grids, config.image_token, config.merge_size)
     return Prompt(unfused, ids, places, delta, grids)
+
+
+def with_history(given: Prompt, config: ModelConfig, vocabulary: Vocabulary, history_xyz: np.ndarray) -> Prompt:
+    """The same prompt with another history."""
+    return replace(given, ids=fuse_history(given.unfused_ids, history_xyz, config, vocabulary.ids.history))
 
 
 def frames(observation: Observation) -> list[np.ndarray]:

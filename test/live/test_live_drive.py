@@ -111,7 +111,8 @@ def test_the_users_command_goes_out_once_and_ends_behind_the_junction(live):
     drive, sent = live("junction", command="turn left please")
     go(drive, 1.0)
     assert [data for topic, data in sent if topic == "command"] == [wire.text("turn left please")]
-    assert live("empty_road")[0].text == ""
+    behind = max(junction.exit for junction in drive.scene.roads.junctions) + 20.0
+    assert drive._text(behind) == ""
 
 
 def test_what_is_told(live):

@@ -75,6 +75,20 @@ def test_a_reset_forgets_the_images(policy):
     assert one.features.encoded == 32
 
 
+def test_command_sizes_and_history_of_each_tick_count(policy):
+    """The prompt is kept from tick to tick as far as it may be: a kept policy plans as a fresh one does."""
+    one, observation = policy(), make_example(height=96, width=192)
+    turned = dataclasses.replace(observation, command="turn left")
+    faster = dataclasses.replace(observation, history_xyz=1.5 * observation.history_xyz)
+    upright = make_example(height=192, width=96)  # as many tokens an image, elsewhere
+    plans = []
+    for seen in (observation, turned, faster, upright, observation):
+        kept, fresh = one(seen), policy()(seen)
+        assert np.array_equal(kept.xyz, fresh.xyz) and kept.reasoning == fresh.reasoning
+        plans.append(kept.xyz)
+    assert all(not np.array_equal(plans[0], other) for other in plans[1:4])
+
+
 def test_cameras_may_differ_in_size(policy):
     observation, wide = make_example(height=96, width=192), make_example(height=120, width=160)
     mixed = dataclasses.replace(observation, images=(*observation.images[:3], wide.images[3]))
