@@ -53,6 +53,14 @@ class Graph:
         self.taken = 0  # camera and odometry messages that the driver's callbacks have handled
         for name in ("_on_image", "_on_odometry"):
             monkeypatch.setattr(Session, name, self._counting(getattr(Session, name)))
+        self.published = 0
+        publish = AlpamayoDriver._publish
+
+        def published(driver, messages):
+            publish(driver, messages)
+            self.published += 1
+
+        monkeypatch.setattr(AlpamayoDriver, "_publish", published)
         fake_policy.seen.clear()
         fake_policy.hook = None
         fake_policy.Fake.closed = False
@@ -164,8 +172,11 @@ class Graph:
         return wait_for(lambda: future.done() and future.result())
 
     def settle(self, seconds: float = 0.3) -> None:
-        """Lets everything under way arrive."""
+        """Lets everything under way arrive; on a busy machine that takes longer than `seconds`."""
         time.sleep(seconds)
+        deadline = time.monotonic() + 3.0  # a depth of one may have dropped a plan: it need not come
+        while len(self.plans) < self.published and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def status(self, name="plans"):
         """The newest diagnostic of that name: (level, message, values)."""

@@ -42,18 +42,16 @@ def test_transitions_load_start_stop_and_free(graph):
 def test_nothing_is_published_while_inactive(graph):
     driver = graph.start()
     graph.play(seconds=2.5)
-    graph.settle()
+    planned = wait_for(lambda: driver._session.statistics.plans)
+    wait_for(lambda: len(graph.plans) == planned)
     driver.trigger_deactivate()
-    planned = len(graph.plans)
-    assert planned
     graph.play(seconds=2.5, speed=4.0)
     graph.settle()
     assert len(graph.plans) == planned
     driver.trigger_activate()
     graph.wait_connected()
     graph.play(seconds=2.5)
-    graph.settle()
-    assert len(graph.plans) > planned
+    wait_for(lambda: len(graph.plans) > planned)
 
 
 def test_a_load_that_fails_leaves_the_node_unconfigured_and_says_why(graph, capfd):
