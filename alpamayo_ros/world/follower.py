@@ -21,6 +21,7 @@ POSITION_GAIN = 0.25  # 1/s^2
 POSITION_ERROR = 2.0  # metres, at which the correction along the path is held
 PREVIEW = STEERING_LAG + 0.1  # s ahead at which the path's curvature is taken
 HALT_SPEED = 0.12  # m/s, below which a path stands
+HALT_PACE = 0.16  # m/s, mean over the rest of a path, below which it is a halt: a metre in the whole of it
 HALT_BRAKING = -1.5
 EXPIRED_BRAKING = -2.0
 SMOOTHING = 3  # waypoints over which speeds are averaged
@@ -74,7 +75,15 @@ def _acceleration(path: Path, speeds: np.ndarray, state: EgoState, elapsed: floa
     behind = min(max(behind, -POSITION_ERROR), POSITION_ERROR)
     # A quarter of a second of differencing: long enough for a noisy path, short enough to brake in time.
     ahead = (float(np.interp(elapsed + ACCELERATION_LAG + 0.25, times, smooth)) - float(soon)) / 0.25
-    return ahead + SPEED_GAIN * (float(now) - state.speed) + POSITION_GAIN * behind
+    wish = ahead + SPEED_GAIN * (float(now) - state.speed) + POSITION_GAIN * behind
+    # The last decimetres of a stop are noise where a model plans it: a held brake does not creep on them.
+    return min(wish, HALT_BRAKING) if _room(path, state, index) < HALT_PACE * (times[-1] - elapsed) else wish
+
+
+def _room(path: Path, state: EgoState, index: int) -> float:
+    """Metres that the path leads ahead of the vehicle at the most, from waypoint `index` on."""
+    rest = path.xy[index:] - [state.x, state.y]
+    return float(np.max(rest @ [math.cos(state.yaw), math.sin(state.yaw)]))
 
 
 def _steering(path: Path, steps: np.ndarray, lengths: np.ndarray, state: EgoState) -> float:

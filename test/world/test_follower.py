@@ -81,9 +81,25 @@ def test_a_path_that_does_not_move_keeps_the_wheels():
 
 
 def test_a_crawling_path_is_followed():
-    state = followed(straight(0.1), EgoState(0.0, 0.0, 0.0, 0.1), 3.0)
-    assert 0.0 <= state.x < 0.6
+    state = followed(straight(0.4), EgoState(0.0, 0.0, 0.0, 0.4), 3.0)
+    assert state.x == pytest.approx(1.2, abs=0.3)
     assert abs(state.y) < 0.01
+
+
+@pytest.mark.parametrize("speed", [0.14, -0.2])
+def test_a_path_of_less_than_a_metre_is_a_halt(speed):
+    """A stop that a model draws with some noise: fresh plans of it, one after another, lead nowhere."""
+    state = EgoState(0.0, 0.0, 0.0, 0.6)
+    for _ in range(20):
+        here = straight(speed)
+        state = followed(Path(here.stamps_ns, here.xy + [state.x, 0.0], here.yaw), state, 0.2)
+    assert state.speed == 0.0
+    assert 0.0 < state.x < 0.35
+
+
+def test_a_standing_vehicle_sets_off_on_a_path_that_leads_away():
+    state = followed(straight(0.0, 1.2), EgoState(0.0, 0.0, 0.0, 0.0), 3.0)
+    assert state.x == pytest.approx(5.4, abs=0.8)
 
 
 def test_a_plan_is_placed_by_the_ego_pose_of_its_t0():
