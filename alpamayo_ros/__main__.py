@@ -11,6 +11,7 @@ COMMANDS = {
     "drive": ("alpamayo_ros.drive", "run the driver node (same YAML and transport as driver.launch.py)"),
     "demo": ("alpamayo_ros.demo", "drive the small world, or play a bag into the driver (make drive)"),
     "world": ("alpamayo_ros.live.node", "the small world on topics in real time, and its follower"),
+    "evaluate-world": ("alpamayo_ros.world.evaluate", "a policy's drives and reasons in held-out scenarios"),
     "replay": ("alpamayo_ros.replay.main", "bags in lockstep: plans, metrics and a report"),
     "compare": ("alpamayo_ros.replay.compare", "two replays of the same bags, side by side"),
     "convert": ("alpamayo_ros.convert", "make bags of other data"),
@@ -22,7 +23,7 @@ COMMANDS = {
 
 
 def usage() -> str:
-    lines = "\n".join(f"  {name:<14} {what}" for name, (_, what) in COMMANDS.items())
+    lines = "\n".join(f"  {name:<15} {what}" for name, (_, what) in COMMANDS.items())
     return f"usage: python -m alpamayo_ros COMMAND [--help] ...\n\n{lines}"
 
 

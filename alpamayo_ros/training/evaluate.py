@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from alpamayo_ros.world.report import summarise
+from alpamayo_ros.world.report import failures, summarise
 from alpamayo_ros.world.scenario import Scenario
 from alpamayo_ros.world.split import scenarios
 from alpamayo_ros.world.table import table
@@ -77,24 +77,6 @@ def evaluate(
     for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(summary, indent=1) + "\n")
-
-
-def failures(trials: list[Trial]) -> list[dict]:
-    """The drives that went wrong, or lost a tenth of the way, to look at again."""
-    rows = []
-    for trial in trials:
-        verdict = trial.verdict
-        share = verdict.progress / max(trial.rule_verdict.progress, 1.0)
-        if verdict.off_road or verdict.at_fault or verdict.red_light_runs or share < 0.9:
-            rows.append(
-                {
-                    "family": trial.scenario.family.value, "seed": trial.scenario.seed, "split": trial.split.value,
-                    "behaviour": trial.scenario.behaviour, "off_road_at": verdict.off_road_at,
-                    "hit": verdict.collided_with, "hit_at": verdict.collided_at, "at_fault": verdict.at_fault,
-                    "red_light_runs": verdict.red_light_runs, "progress": round(share, 3),
-                }
-            )  # fmt: skip
-    return rows
 
 
 def _trials(tried: list[Scenario], setup: Setup, jobs: int, address: str, folder: str) -> Iterator[Trial]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
+import platform
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +22,7 @@ import cv2
 
 from alpamayo_ros.contract import Policy
 from alpamayo_ros.world.episode import Size
-from alpamayo_ros.world.report import summarise
+from alpamayo_ros.world.report import failures, summarise
 from alpamayo_ros.world.scenario import Family, Scenario
 from alpamayo_ros.world.split import Split, scenarios
 from alpamayo_ros.world.table import table
@@ -51,7 +53,10 @@ def main(argv: list[str]) -> int:
         "seconds": setup.seconds,
         "latency": setup.latency,
         "image": [setup.size.height, setup.size.width],
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {options.jobs} processes",
+        "wall_s": round(time.monotonic() - started, 1),
         **summarise(trials, options.seed),
+        "failures": failures(trials),
     }
     print(table(summary))
     if options.json:
@@ -78,6 +83,14 @@ def _start(policy: str, policy_options: dict[str, Any], setup: Setup) -> None:
     """Loads the policy once in each process."""
     cv2.setNumThreads(1)
     _worker.update(policy=_load(policy, policy_options), setup=setup, draws=policy not in BLIND)
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _load(policy: str, policy_options: dict[str, Any]) -> Policy | None:
@@ -124,8 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--family", action="append", default=[], choices=[family.value for family in Family])
     parser.add_argument("--seconds", type=float, default=30.0, help="of driving an episode")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds from t0 until a plan is followed")
-    parser.add_argument("--height", type=int, default=320, help="of the images, pixels")
-    parser.add_argument("--width", type=int, default=576)
+    parser.add_argument("--height", type=int, default=96, help="of the images, pixels; the small model's own")
+    parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--open-every", type=int, default=10, help="ticks between two open-loop questions")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--json", type=Path, help="write everything here")

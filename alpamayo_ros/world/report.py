@@ -51,6 +51,24 @@ def summarise(trials: Sequence[Trial], seed: int = 0) -> dict[str, Any]:
     }
 
 
+def failures(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """The drives that went wrong, or lost a tenth of the way, to look at again."""
+    rows = []
+    for trial in trials:
+        verdict = trial.verdict
+        share = verdict.progress / max(trial.rule_verdict.progress, 1.0)
+        if verdict.off_road or verdict.at_fault or verdict.red_light_runs or share < 0.9:
+            rows.append(
+                {
+                    "family": trial.scenario.family.value, "seed": trial.scenario.seed, "split": trial.split.value,
+                    "behaviour": trial.scenario.behaviour, "off_road_at": verdict.off_road_at,
+                    "hit": verdict.collided_with, "hit_at": verdict.collided_at, "at_fault": verdict.at_fault,
+                    "red_light_runs": verdict.red_light_runs, "progress": round(share, 3),
+                }
+            )  # fmt: skip
+    return rows
+
+
 def _mean(weights: np.ndarray, values: Sequence[float]) -> dict[str, Any]:
     return ratio(weights, values, [1.0] * len(values))
 
