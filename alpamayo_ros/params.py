@@ -36,7 +36,7 @@ class Parameter:
 
 DRIVER = (
     Parameter("autostart", True, "Configure and activate without a lifecycle manager.", read_only=True),
-    Parameter("policy", "baseline", "What plans.", choices=tuple(policies.names())),
+    Parameter("policy", "onnx", "What plans.", choices=tuple(policies.names())),
     Parameter("ego_frame", "base_link", "The vehicle's frame: centre of the rear axle on the ground (REP-105)."),
     Parameter("output_frame", "odometry", "Frame of the plans: 'odometry' (its header.frame_id), or any frame of TF."),
     Parameter(

@@ -9,13 +9,14 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from alpamayo_ros.live.options import HELD_OUT
 from alpamayo_ros.paths import config
 from alpamayo_ros.transport import VARIABLE, profile
 
 # Those of the world, by the names of its command line.
 WORLD = (
     ("scenario", "", "What happens: a family of the small world; empty: its default."),
-    ("seed", "0", "Which of the endless drives of that kind."),
+    ("seed", str(HELD_OUT), "Which of the endless drives of that kind."),
     ("command", "", "Navigation text, e.g. 'turn left'; empty: the scenario's own."),
     ("seconds", "30.0", "How long to drive, in world time."),
     ("real_time_factor", "1.0", "World seconds a second."),
