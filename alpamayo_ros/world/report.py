@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ def summarise(trials: Sequence[Trial], seed: int = 0) -> dict[str, Any]:
         "rule_driver_metres": _mean(weights, [trial.rule_verdict.progress for trial in trials]),
         "open_loop": {"min_ade": ratio(weights, list(map(sum, opened)), list(map(len, opened)))},
         "reasoning_closed_loop": _reasoning([trial.closed for trial in trials], weights),
+        "sentence_repeated": _repeated([trial.closed for trial in trials], weights),
         "reasoning_open_loop": _reasoning([trial.opened for trial in trials], weights),
         "counterfactual": _flips(trials, weights),
         "blanked": _blanked(trials),
@@ -111,6 +113,13 @@ def _reasoning(scores: Sequence[Sequence[Score]], weights: np.ndarray) -> dict[s
         "outside_the_set": ratio(weights, count(lambda each: each.said is None), ticks),
         "classes": _classes(total),
     }
+
+
+def _repeated(scores: Sequence[Sequence[Score]], weights: np.ndarray) -> dict[str, Any]:
+    """Share of ticks that say what the tick before said: how often the last words are right as a draft of the next."""
+    pairs = [list(pairwise(each.said for each in episode)) for episode in scores]
+    same = [sum(before is now is not None for before, now in each) for each in pairs]
+    return {"pairs": sum(map(len, pairs)), **ratio(weights, same, list(map(len, pairs)))}
 
 
 def _confusion(pairs: Sequence[tuple[Decision, Decision | None]]) -> np.ndarray:

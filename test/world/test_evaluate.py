@@ -63,6 +63,14 @@ def test_the_macro_average_counts_classes_alike_and_a_confusion_is_named():
     assert summary["classes"]["FOLLOW"]["said_instead"] == {"KEEP": 2}
 
 
+def test_a_sentence_said_again_is_counted():
+    trials = list(evaluate("oracle", {}, TRIED[:1], SHORT))
+    said = [Decision.KEEP, Decision.KEEP, Decision.FOLLOW, None, None]
+    scores = tuple(replace(trials[0].closed[0], said=each) for each in said)
+    repeated = summarise([replace(trials[0], closed=scores)])["sentence_repeated"]
+    assert (repeated["pairs"], repeated["value"]) == (4, 0.25)
+
+
 def test_intervals_hold_the_value_and_narrow_with_episodes():
     trials = list(evaluate("baseline", {}, TRIED, SHORT))
     few, many = summarise(trials), summarise(trials * 8)
