@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -29,7 +29,7 @@ from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS
 from alpamayo_ros.imaging import decode_compressed
 from alpamayo_ros.replay import plain
 from alpamayo_ros.replay.bag import Bag
-from alpamayo_ros.replay.many import Replayer, in_processes
+from alpamayo_ros.replay.many import Replayer
 from alpamayo_ros.replay.setup import Setup
 
 START_S = 1_795_000_000
@@ -162,15 +162,32 @@ class Contender:
 
 
 def _processes(out: Path, bags: list[Path]) -> float:
-    """Each bag in a process with one decoding thread: seconds from the first one's beginning to the last one's end.
+    """Each bag in a process with one decoding thread: seconds from the common beginning to the last one's end.
 
-    Starting Python is not counted: a night's run starts it once a process, not once a bag.
+    They begin when all have started Python: a night's run starts it once a process, not once a bag.
     """
+    spawn = multiprocessing.get_context("spawn")
+    barrier, times = spawn.Barrier(len(bags)), spawn.Queue()
     setups = [_setup(out / bag.name, bag, 1, False, "baseline") for bag in bags]
-    outcomes = list(in_processes(setups, len(setups)))
-    if any(outcome.metrics is None for outcome in outcomes):
-        raise RuntimeError(f"a replay failed: {[outcome.error for outcome in outcomes]}")
-    return max(outcome.ended for outcome in outcomes) - min(outcome.began for outcome in outcomes)
+    processes = [spawn.Process(target=_timed, args=(setup, barrier, times)) for setup in setups]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        if process.exitcode:
+            raise RuntimeError("a replay in a process of its own failed")
+    spans = [times.get() for _ in processes]
+    return max(end for _, end in spans) - min(begin for begin, _ in spans)
+
+
+def _timed(setup: Setup, barrier, times) -> None:
+    replayer = Replayer()
+    barrier.wait()
+    began = time.time()
+    outcome = replayer(setup)
+    if outcome.metrics is None:
+        raise RuntimeError(outcome.error)
+    times.put((began, time.time()))
 
 
 def memory(out: Path, bag: Path) -> float:
@@ -188,7 +205,9 @@ def _replay_and_say(out: str, bag: str) -> None:
     (outcome,) = [Replayer()(_setup(Path(out), Path(bag), os.cpu_count() or 1, True, "baseline"))]
     if outcome.metrics is None:
         raise RuntimeError(outcome.error)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not getrusage's maximum: a child begins with its parent's.
+    (peak,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    print(round(int(peak.split()[1]) / 1024, 1))
 
 
 def open_report(replay: Contender, out: Path, bag: Path, ticks: int) -> dict:

@@ -7,6 +7,7 @@ and comfort; the others here.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,31 @@ MISS = 2.0
 # Odometry further apart than this is no future to compare with (ns).
 WIDEST_GAP_NS = SECOND_NS // 2
 
+# What is stated apart, of ticks whose future the bag does not cover: its name in the summary -> in a row.
+_PARTIAL = {"mean_horizon": "horizon", "min_ade_over_it": "min_ade"}
+
 Row = dict[str, Any]
+
+
+class Track:
+    """Poses as they come, 64 bytes each: a day of odometry fits into memory."""
+
+    def __init__(self) -> None:
+        self._stamps, self._values = array("q"), array("d")
+
+    def add(self, stamp_ns: int, sample: Sample) -> None:
+        self._stamps.append(stamp_ns)
+        self._values.extend(sample)
+
+    def driven(self) -> Driven:
+        """All of it by rising stamp; of a stamp that came twice, the first."""
+        stamps = np.array(self._stamps, dtype=np.int64)
+        values = np.array(self._values, dtype=np.float64).reshape(-1, 7)
+        if (np.diff(stamps) <= 0).any():
+            stamps, first = np.unique(stamps, return_index=True)
+            values = values[first]
+        values[:, 3:] /= np.linalg.norm(values[:, 3:], axis=1, keepdims=True)
+        return Driven(stamps, Pose(values[:, :3], values[:, 3:]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +63,6 @@ class Driven:
 
     stamps_ns: np.ndarray
     poses: Pose
-
-    @staticmethod
-    def of(samples: Mapping[int, Sample]) -> Driven:
-        stamps = np.array(sorted(samples), dtype=np.int64)
-        values = np.array([samples[stamp] for stamp in stamps.tolist()], dtype=np.float64).reshape(-1, 7)
-        quaternions = values[:, 3:] / np.linalg.norm(values[:, 3:], axis=1, keepdims=True)
-        return Driven(stamps, Pose(values[:, :3], quaternions))
 
     def ego(self, t0_ns: int, ego: Pose, at_ns: np.ndarray) -> Pose:
         """The ego frame at times within the stamps, in the ego frame of t0.
@@ -127,8 +145,7 @@ class Summary:
     """The mean of every number over the ticks of a replay, taken in one by one."""
 
     def __init__(self) -> None:
-        self._values: dict[str, list[float]] = {}
-        self._partial: list[tuple[float, float]] = []
+        self._sums: dict[str, tuple[float, int]] = {}
         self.plans = 0
         self.refused: Counter[str] = Counter()
         self.messages_refused: Counter[str] = Counter()
@@ -142,20 +159,17 @@ class Summary:
             counter[record.refusal.reason.value] += 1
             return
         self.plans += 1
-        for name, value in numbers.items():
-            self._values.setdefault(name, []).append(float(value))
-        if 0 < numbers["horizon"] < HORIZONS[-1]:
-            self._partial.append((numbers["horizon"], numbers["min_ade"]))
+        partial = 0 < numbers["horizon"] < HORIZONS[-1]
+        shown = {name: value for name, value in numbers.items() if name not in _PARTIAL.values()}
+        for name, value in (shown | ({new: numbers[old] for new, old in _PARTIAL.items()} if partial else {})).items():
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = total + float(value), count + 1
 
     def value(self) -> dict[str, Any]:
         """JSON; `ticks` beside a mean is how many it is over."""
         ticks = self.plans + sum(self.refused.values())
-        means = {
-            name: {"mean": float(np.mean(values)), "ticks": len(values)}
-            for name, values in sorted(self._values.items())
-            if name not in ("horizon", "min_ade")
-        }
-        partial = np.array(self._partial).reshape(-1, 2)
+        means = {name: {"mean": total / count, "ticks": count} for name, (total, count) in sorted(self._sums.items())}
+        partial = {name: means.pop(name, {"mean": None, "ticks": 0}) for name in _PARTIAL}
         return {
             "ticks": ticks,
             "plans": self.plans,
@@ -166,9 +180,8 @@ class Summary:
             },
             "metrics": means,
             "partial_horizon": {
-                "ticks": len(partial),
-                "mean_horizon": float(partial[:, 0].mean()) if len(partial) else None,
-                "min_ade_over_it": float(partial[:, 1].mean()) if len(partial) else None,
+                "ticks": partial["mean_horizon"]["ticks"],
+                **{name: value["mean"] for name, value in partial.items()},
             },
         }
 

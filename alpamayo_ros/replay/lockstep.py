@@ -17,12 +17,12 @@ from alpamayo_ros.cdr import CdrError, header_stamp_ns
 from alpamayo_ros.contract import SECOND_NS, NotReady, Policy, Reason
 from alpamayo_ros.frames import Frames, Target
 from alpamayo_ros.geometry import Pose
-from alpamayo_ros.history import Sample
 from alpamayo_ros.imaging import DECODERS
 from alpamayo_ros.observer import Observer, Outcome
 from alpamayo_ros.params import observer_config
 from alpamayo_ros.policies.baseline import Baseline
 from alpamayo_ros.replay.bag import Bag, BagError, Recorded
+from alpamayo_ros.replay.evaluate import Track
 from alpamayo_ros.replay.plain import deserialize
 from alpamayo_ros.replay.records import Planned, Record
 from alpamayo_ros.replay.rig import COMPRESSED, Rig
@@ -62,7 +62,7 @@ class Lockstep:
         pictures: makes the report's pictures of the images at t0, for the ticks that `pictured` picks by number.
 
     Attributes:
-        driven: stamp -> pose of odometry's child frame, of all good odometry so far.
+        track: where odometry's child frame was, of all good odometry so far.
         damage: what ended the bag before its end ("" for nothing).
     """
 
@@ -94,7 +94,7 @@ class Lockstep:
         self._runner = TickRunner(policy, self._decoding, lambda window: self._located)
         self._pictures, self._pictured = pictures, pictured
         self._epoch = self._observer.epoch
-        self.driven: dict[int, Sample] = {}
+        self.track = Track()
         self.damage = bag.damage
 
     def run(self, done: int = 0) -> Iterator[Record]:
@@ -177,7 +177,7 @@ class Lockstep:
         self._frames.expect_child(odometry.child_frame_id)
         outcomes = self._observer.push_odometry(stamp, sample, header.frame_id, odometry.child_frame_id)
         if not any(isinstance(o, NotReady) and o.t0_ns is None for o in outcomes):
-            self.driven[stamp] = sample
+            self.track.add(stamp, sample)
         return outcomes
 
     def _take_command(self, message: Recorded) -> list[Outcome]:

@@ -7,7 +7,6 @@ what it had done is in its journal, it goes on from there.
 from __future__ import annotations
 
 import multiprocessing
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -27,13 +26,11 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one bag: metrics.json's contents, or a sentence; when it began and ended (Unix time)."""
+    """What became of one bag: metrics.json's contents, or a sentence."""
 
     setup: Setup
     metrics: dict[str, Any] | None = None
     error: str = ""
-    began: float = 0.0
-    ended: float = 0.0
 
 
 Report = Callable[[Setup, Progress], None]
@@ -48,9 +45,7 @@ class Replayer:
     def __call__(self, setup: Setup, report: Report = lambda setup, progress: None) -> Outcome:
         """Never raises for what is wrong with a bag, a rig, the settings or the disk: it says so."""
         try:
-            policy, began = self._policy(setup), time.time()
-            metrics = replay(setup, policy, lambda progress: report(setup, progress))
-            return Outcome(setup, metrics, "", began, time.time())
+            return Outcome(setup, replay(setup, self._policy(setup), lambda progress: report(setup, progress)))
         except (BagError, RigError, SetupError) as error:
             return Outcome(setup, error=str(error))
         except OSError as error:

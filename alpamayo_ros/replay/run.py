@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from alpamayo_ros.contract import REFERENCE_ROLE, Policy
+from alpamayo_ros.contract import REFERENCE_ROLE, SECOND_NS, Policy
 from alpamayo_ros.replay import journal, outputs, shrink
 from alpamayo_ros.replay.bag import Bag
-from alpamayo_ros.replay.evaluate import Driven, Summary, rows
+from alpamayo_ros.replay.evaluate import Summary, rows
 from alpamayo_ros.replay.journal import Journal
 from alpamayo_ros.replay.lockstep import Lockstep
 from alpamayo_ros.replay.setup import Matched, Setup, SetupError, fingerprint, match, parameters
@@ -58,7 +58,8 @@ def replay(setup: Setup, policy: Policy, watch: Watch = lambda progress: None) -
         done = _finished(setup)
         if done is not None:
             return done
-        stride = max(1, math.ceil(bag.counts[matched.rig.topics[REFERENCE_ROLE]] / REPORT_TICKS))
+        frames, seconds = bag.counts[matched.rig.topics[REFERENCE_ROLE]], (bag.end_ns - bag.start_ns) / SECOND_NS
+        stride = max(1, math.ceil(min(frames, seconds / values["plan_period"]) / REPORT_TICKS))
         lockstep = Lockstep(
             bag, matched.rig, policy, values, setup.command, setup.threads,
             shrink.pictures if setup.report else None, lambda number: number % stride == 0,
@@ -112,7 +113,7 @@ def _finish(
 ) -> dict[str, Any]:
     """Everything that is made of the journal."""
     path, summary = setup.out / JOURNAL, Summary()
-    driven = Driven.of(lockstep.driven)
+    driven = lockstep.track.driven()
     report = Collector(matched.cameras, driven, stride) if setup.report else None
     for judged in outputs.write_tables(setup.out, rows(journal.read(path), driven)):
         summary.add(judged)
