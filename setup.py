@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 
 def requirements(name: str) -> list[str]:
     lines = (Path(__file__).parent / "requirements" / f"{name}.txt").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+    return [line for line in lines if line and not line.startswith(("#", "-r"))]
 
 
 setup(
@@ -20,7 +20,7 @@ setup(
     python_requires=">=3.10",
     install_requires=requirements("run"),
     extras_require={
-        "test": requirements("test"),
+        "test": requirements("core") + requirements("test"),
         "replay": requirements("replay"),
         "cluster": ["ray>=2.50"],
         "physical_ai_av": ["physical_ai_av>=0.2.3"],
