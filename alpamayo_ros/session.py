@@ -83,7 +83,7 @@ class Session:
         decoder = DECODERS[values["image_transport"]]
         self._decoding = Decoding(dict.fromkeys(CAMERA_ROLES, decoder), values["decode_threads"])
         self._runner = TickRunner(policy, self._decoding, self._frames.locate)
-        self._planned_at = 0.0
+        self._began_at = 0.0
         self._worker: Worker[Outgoing | Refused] = Worker(self._run, self._deliver, values["policy_timeout"])
         self._worker.new_epoch(epoch)
         self._worker.start()
@@ -214,8 +214,8 @@ class Session:
     # --- worker thread -----------------------------------------------------------------------------------------
 
     def _run(self, window: Window) -> Outgoing | Refused:
+        self._began_at = time.monotonic()
         result = self._runner(window)
-        self._planned_at = time.monotonic()
         if isinstance(result, Refused):
             return result
         placement = self._frames.output(result)
@@ -242,7 +242,7 @@ class Session:
             return
         self._publish(result)
         now = time.monotonic()
-        self.statistics.plan(age, now, now - self._planned_at)
+        self.statistics.plan(age, now, now - self._began_at)
 
 
 def _sensor_qos(depth: int) -> QoSProfile:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from alpamayo_ros.contract import NotReady, Reason
 
-REMEMBERED_LATENCIES = 200
+REMEMBERED_LATENCIES = 600  # a minute at the model's own rate
 # A message refused this lately (s) explains why a tick of its stream was refused.
 RECENT = 1.0
 # Reasons that are no fault: the ticks of the first second and a half, before there is a history.
@@ -30,16 +30,16 @@ class Statistics:
     last_tick_planned: bool = False
     message_refusals: dict[str, tuple[NotReady, float]] = field(default_factory=dict)  # the last one of each stream
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
-    publishing: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
+    ticks: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
     started_at: float = 0.0
     _writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def plan(self, latency: float, now: float, publishing: float) -> None:
-        """A plan was published `latency` seconds after its t0; `publishing` is what its messages took, seconds."""
+    def plan(self, latency: float, now: float, tick: float) -> None:
+        """A plan was published `latency` seconds after its t0, `tick` seconds after the work on it began."""
         with self._writing:
             self.plans += 1
             self.latencies.append(latency)
-            self.publishing.append(publishing)
+            self.ticks.append(tick)
             self.last_plan_at = now
             self.last_tick_planned = True
 
@@ -68,9 +68,9 @@ class Statistics:
         """Seconds, over the last plans; None before the first."""
         return _quantile(self.latencies, quantile)
 
-    def publish(self, quantile: float) -> float | None:
-        """Seconds from the policy's plan to its last message published, over the last plans; None before the first."""
-        return _quantile(self.publishing, quantile)
+    def tick(self, quantile: float) -> float | None:
+        """Seconds of decoding, policy and publishing together, over the last plans; None before the first."""
+        return _quantile(self.ticks, quantile)
 
 
 def _quantile(values: deque[float], quantile: float) -> float | None:

@@ -30,8 +30,8 @@ DRIVER = "alpamayo_driver"
 LOADING = 600.0
 # Between two lines in the terminal at least, and where nothing new is said (world seconds).
 TELL_APART, TELL_EVERY = 0.3, 1.0
-# After the drive: how long a plan that is under way may take to come (s).
-LAST_WORDS = 0.5
+# After the drive: for a plan that is under way, and the driver's last diagnostics (s).
+LAST_WORDS = 1.2
 # To the beginning of the line, and nothing on it (on a terminal that shows progress there).
 CLEAR = "\r\x1b[K" if sys.stdout.isatty() else ""
 
@@ -45,7 +45,7 @@ class Ears:
     path_age_ns: int | None = None
     reasoning: str = ""
     frame: str = ""
-    publish_p95: float = 0.0
+    tick: dict[str, float] = field(default_factory=dict)  # tick_p50, tick_p95: seconds
 
 
 class Stage:
@@ -112,9 +112,9 @@ class Stage:
     def _on_diagnostics(self, array) -> None:
         for status in array.status:
             for pair in status.values:
-                if pair.key == "publish_p95":
+                if pair.key in ("tick_p50", "tick_p95"):
                     with suppress(ValueError):  # "unknown" before the first plan
-                        self.ears.publish_p95 = float(pair.value)
+                        self.ears.tick[pair.key] = float(pair.value)
 
 
 def perform(drive: LiveDrive, pace: Pace, seconds: float, alive: Callable[[], bool], tell: Callable[[], None]) -> None:
@@ -248,11 +248,10 @@ def _account(drive: LiveDrive, stage: Stage, pace: Pace) -> tuple[list[album.Tol
                 (world_ns - t0) / SECOND_NS, plan.reasoning,
             )
         )  # fmt: skip
-    since = drive.policy_since
+    since, ears = drive.policy_since, stage.ears
+    tick = ears.tick.get("tick_p50", 0.0), ears.tick.get("tick_p95", 0.0)
     driven = 0.0 if since is None else (drive.episode.now_ns - since) / SECOND_NS
-    account = telling.Account(
-        heard, driven, pace.slipped, drive.stale_for, stage.ears.publish_p95, drive.verdict()
-    )
+    account = telling.Account(heard, driven, pace.slipped, drive.stale_for, tick, drive.verdict())
     return told, account
 
 

@@ -136,7 +136,7 @@ def test_the_summary_names_what_went_wrong(live):
     heard = [Heard(k, {"decode": 0.004, "policy": 0.05}, 0.07, 0.1, "") for k in range(20)]
     drive.hear(path_in_world(rule_plan(drive.scene, drive.episode.snapshot), 0.0, 0.0, 0.0))
     go(drive, 0.2)
-    text = summary(Account(heard, 2.0, 0.5, 0.3, 0.006, drive.verdict()))
-    assert "20, 10.0 a second" in text and "p50 60 ms, p95 60 ms" in text and "slowed       by 0.5 s" in text
+    text = summary(Account(heard, 2.0, 0.5, 0.3, (0.06, 0.08), drive.verdict()))
+    assert "20, 10.0 a second" in text and "p50 60 ms, p95 80 ms" in text and "slowed       by 0.5 s" in text
     assert "braked       0.3 s" in text and "red lights run 0" in text
-    assert "no plan came" in summary(Account([], 0.0, 0.0, 0.0, 0.0, None))
+    assert "no plan came" in summary(Account([], 0.0, 0.0, 0.0, (0.0, 0.0), None))
