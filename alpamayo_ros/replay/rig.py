@@ -140,11 +140,11 @@ def propose_rig(
     missing = [role for role in wanted if role not in topics]
     if missing:
         what = ", ".join(missing)
-        raise RigError(f"no topic could be {what}; write a rig file (README, 'Rigs'), or drop it. {_images(types)}")
+        raise RigError(f"no topic could be {what}; write a rig file (config/rig_example.yaml is one), or drop it. {_images(types)}")
     odometries = [topic for topic, kind in types.items() if kind == ODOMETRY]
     preferred = [topic for name in ODOMETRY_NAMES for topic in odometries if topic.endswith(name)]
     if not preferred and len(odometries) != 1:
-        raise RigError(f"{_count(odometries)} could be the odometry; write a rig file (README, 'Rigs')")
+        raise RigError(f"{_count(odometries)} could be the odometry; write a rig file (config/rig_example.yaml is one)")
     topics["odometry"] = (preferred or odometries)[0]
     commands = [topic for topic, kind in types.items() if kind == STRING and topic.rpartition("/")[2] == "command"]
     if len(commands) == 1:
@@ -163,7 +163,7 @@ def _by_name(words: Mapping[str, Collection[str]], types: Mapping[str, str], tak
                 if its == kind and topic not in taken and any(name in topic.lower() for name in names)
             ]  # fmt: skip
         if len(found) > 1:
-            raise RigError(f"{_count(found)} could be {role}; write a rig file (README, 'Rigs'). {_images(types)}")
+            raise RigError(f"{_count(found)} could be {role}; write a rig file (config/rig_example.yaml is one). {_images(types)}")
         if found:
             topics[role] = found[0]
     return topics

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ def check(setup: Setup) -> None:
         raise SetupError(f"--drop {unknown[0]}: the cameras are {', '.join(CAMERA_ROLES)}")
     if REFERENCE_ROLE in setup.drop:
         raise SetupError(f"--drop {REFERENCE_ROLE}: its frames' stamps are the ticks; drop another one")
+    needed = {"pyarrow": True, "av": setup.video}
+    missing = [name for name, used in needed.items() if used and find_spec(name) is None]
+    if missing:
+        raise SetupError(f"needs {' and '.join(missing)}: pip install -r requirements/replay.txt")
     parameters(setup, Rig({}))
 
 
@@ -87,7 +92,7 @@ def parameters(setup: Setup, rig: Rig) -> dict[str, Value]:
     for source, given in (("the rig file", rig.parameters), ("-p", setup.parameters)):
         for name, value in given.items():
             if name not in table:
-                raise SetupError(f"{source}: no parameter is called {name!r} (README, 'Parameters')")
+                raise SetupError(f"{source}: no parameter is called {name!r}; `ros2 param list` has them, or params.py")
             kind = type(table[name].default)
             value = float(value) if kind is float and isinstance(value, int) else value
             if not isinstance(value, kind):

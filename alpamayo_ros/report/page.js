@@ -248,7 +248,7 @@
       } else {
         g.fillStyle = colour.sample;
         g.fillRect(x - wide / 2 + (wide > 4 ? 0.5 : 0), 5, wide - (wide > 4 ? 1 : 0), 16);
-        if (tick.stand_ins || tick.refused.length || tick.notes.length) { g.fillStyle = colour.driven; g.fillRect(x - 1, 2, 2, 3); }
+        if (tick.stand_ins || tick.refused.length) { g.fillStyle = colour.driven; g.fillRect(x - 1, 2, 2, 3); }
       }
     }
     seconds(g, w, 36);

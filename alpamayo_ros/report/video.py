@@ -19,7 +19,7 @@ from alpamayo_ros.replay.picture import driven_in_ego, picture
 from alpamayo_ros.replay.projection import CameraModel
 from alpamayo_ros.replay.records import Record
 from alpamayo_ros.replay.rig import COMPRESSED
-from alpamayo_ros.replay.setup import Matched, SetupError
+from alpamayo_ros.replay.setup import Matched
 
 BEFORE, AFTER = 3.0, 6.4  # seconds of the drive around t0 that are shown
 
@@ -27,15 +27,9 @@ BEFORE, AFTER = 3.0, 6.4  # seconds of the drive around t0 that are shown
 def write_video(
     path: Path, bag: Path, matched: Matched, values: Mapping[str, Any], records: Iterable[Record], driven: Driven
 ) -> None:
-    """H.264, at the ticks' own pace.
+    """H.264, at the ticks' own pace."""
+    import av
 
-    Raises:
-        SetupError: no encoder.
-    """
-    try:
-        import av
-    except ImportError:
-        raise SetupError("--video needs PyAV: pip install -r requirements/replay.txt") from None
     working = path.with_name(path.name + ".part")
     with av.open(str(working), "w", format="mp4") as file:
         stream = None

@@ -6,7 +6,7 @@ from replay_reads import metrics, records
 from alpamayo_ros.paths import share
 
 DRIVE = share().parent / "shared" / "data" / "pandaset_002"
-pytestmark = pytest.mark.skipif(not DRIVE.exists(), reason=f"{DRIVE} is not here (README, 'Data')")
+pytestmark = pytest.mark.skipif(not DRIVE.exists(), reason=f"{DRIVE} is not here")
 
 
 def test_a_real_drive_is_planned_and_what_is_odd_about_its_cameras_is_said(replay, tmp_path):
