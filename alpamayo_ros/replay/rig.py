@@ -31,6 +31,8 @@ OPTIONAL = ("command",)
 KINDS = {**dict.fromkeys(CAMERA_ROLES, (IMAGE, COMPRESSED)), "odometry": (ODOMETRY,), "command": (STRING,)}
 # Where several odometry topics could serve, the first of these that is there.
 ODOMETRY_NAMES = ("/localization/kinematic_state", "odometry", "/odom", "odometry/filtered")
+# What to do where nothing can be proposed.
+RIG_FILE = "write a rig file (config/rig_example.yaml is one)"
 # Usual names of a role's camera where no topic is called after the role itself; those of the sides come first.
 USUAL_NAMES = {
     "cross_left": ("cross_left", "front_left", "left"),
@@ -139,12 +141,11 @@ def propose_rig(
     topics |= _by_usual_name([role for role in wanted if role not in topics], types, topics)
     missing = [role for role in wanted if role not in topics]
     if missing:
-        what = ", ".join(missing)
-        raise RigError(f"no topic could be {what}; write a rig file (config/rig_example.yaml is one), or drop it. {_images(types)}")
+        raise RigError(f"no topic could be {', '.join(missing)}; {RIG_FILE}, or drop it. {_images(types)}")
     odometries = [topic for topic, kind in types.items() if kind == ODOMETRY]
     preferred = [topic for name in ODOMETRY_NAMES for topic in odometries if topic.endswith(name)]
     if not preferred and len(odometries) != 1:
-        raise RigError(f"{_count(odometries)} could be the odometry; write a rig file (config/rig_example.yaml is one)")
+        raise RigError(f"{_count(odometries)} could be the odometry; {RIG_FILE}")
     topics["odometry"] = (preferred or odometries)[0]
     commands = [topic for topic, kind in types.items() if kind == STRING and topic.rpartition("/")[2] == "command"]
     if len(commands) == 1:
@@ -163,7 +164,7 @@ def _by_name(words: Mapping[str, Collection[str]], types: Mapping[str, str], tak
                 if its == kind and topic not in taken and any(name in topic.lower() for name in names)
             ]  # fmt: skip
         if len(found) > 1:
-            raise RigError(f"{_count(found)} could be {role}; write a rig file (config/rig_example.yaml is one). {_images(types)}")
+            raise RigError(f"{_count(found)} could be {role}; {RIG_FILE}. {_images(types)}")
         if found:
             topics[role] = found[0]
     return topics

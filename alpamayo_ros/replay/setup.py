@@ -92,7 +92,7 @@ def parameters(setup: Setup, rig: Rig) -> dict[str, Value]:
     for source, given in (("the rig file", rig.parameters), ("-p", setup.parameters)):
         for name, value in given.items():
             if name not in table:
-                raise SetupError(f"{source}: no parameter is called {name!r}; `ros2 param list` has them, or params.py")
+                raise SetupError(f"{source}: no parameter is called {name!r}; docs/parameters.md has them all")
             kind = type(table[name].default)
             value = float(value) if kind is float and isinstance(value, int) else value
             if not isinstance(value, kind):
