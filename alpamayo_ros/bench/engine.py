@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,7 @@ def main(argv: Sequence[str]) -> int:
     report["failed"] = []
     report["engines"] = [line for mode in _firsts(modes) if (line := _tried(report, bench.engine, mode))]
     modes = [mode for mode in modes if not mode.preset or (mode.preset, mode.samples) in bench.engines]
+    report["chosen"] = _chosen()
     _write(report, options)
     if options.ticks:
         failed = _run(bench, modes, options, report)
@@ -98,6 +99,13 @@ def main(argv: Sequence[str]) -> int:
         _write(report, options)
     print(json.dumps({key: report[key] for key in report if key not in ("steps", "profiles")}, indent=1))
     return 1 if report["failed"] else 0
+
+
+def _chosen() -> list[dict[str, Any]]:
+    """The arrangements of kernels that were found quickest when the engines started."""
+    from alpamayo_ros.vla.engine.quickest import CHOSEN
+
+    return [{"work": what[0], "samples": what[1]} | asdict(way) for what, way in CHOSEN.items()]
 
 
 def _tried(report: dict[str, Any], work: Callable[[Any], Any], argument: Any) -> Any:
@@ -314,6 +322,7 @@ class _Bench:
     def profile(self, mode: Mode) -> dict[str, Any]:
         from alpamayo_ros.bench.engine_steps import profiled
 
+        self.turn(mode, 2, 0)  # leaves what a tick of this mode finds
         return {"mode": mode.name, "kernels": profiled(lambda: self.tick(mode), 40)}
 
 

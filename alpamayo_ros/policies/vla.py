@@ -6,6 +6,7 @@ imported when it is made.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Iterator
@@ -57,7 +58,11 @@ class Config:
     max_reasoning_tokens: int = _option(256, "Tokens after which a reasoning is cut off.", (1, 4096))
     flow_steps: int = _option(10, "Euler steps from noise to trajectory.", (1, 100))
     noise_scale: float = _option(1.0, "Scale of the flow's noise; less is less diverse.", (0.0, 2.0))
-    seed: int = _option(42, "Together with t0 it decides every draw of a tick.", (0, 2**31 - 1))
+    seed: int = _option(
+        42,
+        "Decides every draw: with t0, but for the words' where the engine drafts; theirs are then alike in all ticks.",
+        (0, 2**31 - 1),
+    )
     select: str = _option("first", "Which sample is driven.", choices=tuple(SELECTIONS))
     guidance_weight: float = _option(
         1.0, "Weight of the command against no command (1.5); 1 does not guide.", (0.0, 10.0)
@@ -172,6 +177,7 @@ class Vla:
         import torch
 
         self._loaded = self._engine = None
+        gc.collect()  # a capture and what it runs refer to each other
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

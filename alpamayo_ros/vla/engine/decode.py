@@ -57,8 +57,15 @@ class Decoder:
         ready = store.state.clone()
         ready[STEP] = 0
         self._restore(ready)
+        self._ready = ready
         self._start = Captured(self._choose_first, capture, lambda: self._restore(ready), pool)
         self._step = Captured(self._read_and_choose, capture, lambda: self._restore(ready), pool)
+
+    def rehearse(self) -> None:
+        """Takes a few steps and forgets them."""
+        for _ in range(min(8, self._store.slots - 2)):
+            self._step()
+        self._restore(self._ready)
 
     def begin(self, seed: int, forced: torch.Tensor | None = None) -> None:
         """Forgets what was said; `forced`: (R, steps) tokens to take instead of drawing them."""
@@ -139,7 +146,7 @@ class Decoder:
         """(R, V) logits -> (R,) int32; `verify`: row r is step r of the one sample."""
         choice, edge = self.choice, None
         if choice.temperature > 0 and choice.top_p < 1:
-            edge = twins.edge(logits, choice.masked, choice.temperature, choice.top_p)
+            edge = self._ops.edge(logits, choice.masked, choice.temperature, choice.top_p)
         return self._ops.draw(logits, edge, self.seed, self._store.state, choice.masked, choice.temperature, verify)
 
     def _restore(self, state: torch.Tensor) -> None:

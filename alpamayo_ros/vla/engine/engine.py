@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from alpamayo_ros.vla.engine.kernels import twins
 from alpamayo_ros.vla.engine.prefill import Prefill, Text, padded
 from alpamayo_ros.vla.engine.prefix import Prefix
 from alpamayo_ros.vla.engine.presets import PRESETS, Switches
+from alpamayo_ros.vla.engine.quickest import quickest
 from alpamayo_ros.vla.engine.sight import Shot, Sight
 from alpamayo_ros.vla.engine.stages import Stages
 from alpamayo_ros.vla.inputs import Prompt
@@ -118,7 +119,7 @@ class Engine:
                 model.dtype, device,
             )  # fmt: skip
             group = _NEW if switches.image_cache else limits.images
-            self._sight = Sight(model, self._ops, self._features, group, self._graphs, self._pool)
+            self._sight = Sight(model, self._ops, self._features, group, switches.image_cache, self._graphs, self._pool)
             self._prefix = Prefix(
                 self._prefill, self._features, config.image_token, len(SLOT_OFFSETS_NS), self._graphs, self._pool
             )
@@ -164,8 +165,6 @@ class Engine:
         if _fingerprint(self._model) != self._seen_weights:
             _log.warning("the model's weights have changed; captures are made again")
             self._arrange()
-        if not self.switches.image_cache:
-            self._features.forget()
         stages = Stages(self._model.device)
         with torch.inference_mode():
             result, slots, keys = self._tick(given, images, history, settings, request or Request(), stages)
@@ -247,9 +246,13 @@ class Engine:
             masked = range(config.trajectory_start, config.trajectory_start + config.trajectory_tokens)
             choice = Choice(masked, settings.temperature, settings.top_p, (ids.future_start, ids.im_end, ids.pad))
             state = self._store.state.clone()
-            self._decoders[key] = Decoder(
-                self._embed, self._text, self._head, self._ops, self._store.of(settings.samples), self._tables[0],
-                settings.samples, choice, self._graphs, self._pool,
+            self._decoders[key] = self._quickest(
+                ("decode", *key),
+                lambda ops: Decoder(
+                    self._embed, self._text, self._head, ops, self._store.of(settings.samples), self._tables[0],
+                    settings.samples, choice, self._graphs, self._pool,
+                ),
+                lambda decoder: decoder.rehearse(),
             )  # fmt: skip
             self._store.state.copy_(state)
         return self._decoders[key]
@@ -302,9 +305,22 @@ class Engine:
         key = settings.samples, steps
         if key not in self._flows:
             store = self._store.of(settings.samples)
-            flow = Flow(self._model, self._expert, self._ops, store, self._tables[1], settings.samples, steps)
-            self._flows[key] = flow, Captured(flow.run, self._graphs, pool=self._pool)
+
+            def make(ops: Any) -> tuple[Flow, Captured]:
+                flow = Flow(self._model, self._expert, ops, store, self._tables[1], settings.samples, steps)
+                return flow, Captured(flow.run, self._graphs, pool=self._pool)
+
+            self._flows[key] = self._quickest(("flow", *key), make, lambda made: made[1]())
         return self._flows[key]
+
+    def _quickest(self, what: tuple, make: Callable[[Any], Any], run: Callable[[Any], object]) -> Any:
+        """What `make` makes of the kernels in their quickest arrangement; `what` begins with work and samples."""
+        if self._ops is twins:
+            return make(self._ops)
+        ways = self._ops.ways(*what[:2])
+        sizes = [tuple(stack.layers[0].qkv.weight.shape) for stack in (self._text, self._expert)]
+        what = *what, self.switches.dependent_launch, *sizes, torch.cuda.get_device_name(self._model.device)
+        return quickest(what, ways, make, run, self._graphs)
 
 
 def operations(switches: Switches, model: Alpamayo) -> Any:

@@ -6,6 +6,8 @@ The arithmetic is `vla.pixels`'; here its matrices stay on the device, and its s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import torch
@@ -48,10 +50,11 @@ class Frames:
         """Brings frames to the device and cuts them; fewer than `group` leave old ones behind them."""
         if self._sent is not None:
             self._sent.synchronize()  # the staging memory may still be on its way
-        for place, frame in zip(self._host, frames, strict=False):
-            place.numpy()[:] = frame
+        staged = [place.numpy() for place in self._host[: len(frames)]]
+        for number, _ in enumerate(_copiers().map(np.copyto, staged, frames)):
+            if self._sent is not None:
+                self._raw[number].copy_(self._host[number], non_blocking=True)
         if self._sent is not None:
-            self._raw[: len(frames)].copy_(self._host[: len(frames)], non_blocking=True)
             self._sent.record()
         return self._cut()
 
@@ -63,6 +66,12 @@ class Frames:
             return pixels.cut(pixels.resized(self._raw, *self._size), self._levels, self._config)
         across = self._axes[0](image)
         return pixels.cut(self._axes[1](across.transpose(-1, -2)).transpose(-1, -2), self._levels, self._config)
+
+
+@cache
+def _copiers() -> ThreadPoolExecutor:
+    """One core copies at a fraction of what the memory gives."""
+    return ThreadPoolExecutor(8, "staging")
 
 
 class _Axis:

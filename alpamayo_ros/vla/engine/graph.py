@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 
 _WARM_UPS = 3
+
+
+@cache
+def _side(device: int) -> torch.cuda.Stream:
+    """The stream of all captures on a device: for every stream that libraries see, they keep a workspace."""
+    return torch.cuda.Stream(device)
 
 
 class Captured:
@@ -23,7 +30,7 @@ class Captured:
         self.output: object = None
         if not capture:
             return
-        stream = torch.cuda.Stream()
+        stream = _side(torch.cuda.current_device())
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UPS):
@@ -32,7 +39,7 @@ class Captured:
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
+        with torch.cuda.graph(graph, pool=pool, stream=stream):
             self.output = work()
         self._graph = graph
         restore()

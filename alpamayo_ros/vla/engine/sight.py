@@ -37,13 +37,17 @@ def shots(observation: Observation) -> list[Shot]:
 class Sight:
     """Encodes images in groups of `group`; what does not fill a group is encoded beside old pixels.
 
+    Where images are not `kept`, each call encodes all of its own.
+
     Attributes:
         encoded: how many images the last call encoded.
     """
 
-    def __init__(self, model: Alpamayo, ops: Any, features: Features, group: int, capture: bool, pool: object) -> None:
+    def __init__(
+        self, model: Alpamayo, ops: Any, features: Features, group: int, kept: bool, capture: bool, pool: object
+    ) -> None:
         self._model, self._ops, self._features = model, ops, features
-        self._group, self._graphs = group, (capture, pool)
+        self._group, self._kept, self._graphs = group, kept, (capture, pool)
         self._loaders: dict[tuple[int, int], Frames] = {}
         self._encoders: dict[tuple[int, int], Vision] = {}
         self.encoded = 0
@@ -61,7 +65,9 @@ class Sight:
 
     def of_shots(self, grids: np.ndarray, shots: Sequence[Shot], stages: Stages) -> tuple[list[int], list[Hashable]]:
         """The slots of shots, and under which key each is kept."""
-        keys = [(shot.key, digest(shot.frame)) for shot in shots]
+        keys = [(shot.key, digest(shot.frame)) if self._kept else number for number, shot in enumerate(shots)]
+        if not self._kept:
+            self._features.forget()
         found = [self._features.find(key) for key in keys]
         slots, new = [], []
         for grid, shot, key, slot in zip(grids, shots, keys, found, strict=True):

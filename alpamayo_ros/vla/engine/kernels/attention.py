@@ -11,10 +11,9 @@ import torch
 import triton
 import triton.language as tl
 
-from alpamayo_ros.vla.engine.kernels.common import launch, normed_halves, power_of_2, rotated_halves, wait
+from alpamayo_ros.vla.engine.kernels.common import ahead, fetch, launch, normed_halves, power_of_2, rotated_halves, wait
 
 DECODE_SPLITS = 15
-FLOW_SPLITS = 7
 
 
 @triton.jit
@@ -119,33 +118,34 @@ def _decode(
 def _flow(
     x_ptr, q_gain_ptr, k_gain_ptr, cos_ptr, sin_ptr, pk_ptr, pv_ptr, ok_ptr, ov_ptr, state_ptr, count_ptr, start_ptr,
     part_ptr, top_ptr, total_ptr, capacity, slots, eps, scale,
-    HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, TOKENS: tl.constexpr, BLOCK: tl.constexpr,
-    SPLITS: tl.constexpr, PDL: tl.constexpr,
+    HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, TOKENS: tl.constexpr, PACKED: tl.constexpr,
+    BLOCK: tl.constexpr, SPLITS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
-    row, head, split = tl.program_id(0) // HEADS, tl.program_id(0) % HEADS, tl.program_id(1)
+    """A program has the waypoints of PACKED heads, which share their keys, one after the other."""
+    groups: tl.constexpr = HEADS // PACKED
+    row, first_head, split = tl.program_id(0) // groups, tl.program_id(0) % groups * PACKED, tl.program_id(1)
     half: tl.constexpr = HEAD // 2
     width: tl.constexpr = (HEADS + 2 * KV) * HEAD
-    kv = head // (HEADS // KV)
-    d, whole, spread, token = tl.arange(0, half), tl.arange(0, HEAD), tl.arange(0, BLOCK), tl.arange(0, TOKENS)
+    kv = first_head // (HEADS // KV)
+    d, whole, spread, query = tl.arange(0, half), tl.arange(0, HEAD), tl.arange(0, BLOCK), tl.arange(0, PACKED * TOKENS)
+    token, head = query % TOKENS, first_head + query // TOKENS
     q_gain_low, q_gain_high = _gains(q_gain_ptr, d, half)
     k_gain_low, k_gain_high = _gains(k_gain_ptr, d, half)
     # The keys and values of prompt and row, lengths and places are as before the flow: no kernel of it writes them.
-    length = tl.load(state_ptr)
-    position = (tl.load(start_ptr + row) + token)[:, None] * half + d[None, :]
+    length, start_place = tl.load(state_ptr), tl.load(start_ptr + row)
+    position = (start_place + token)[:, None] * half + d[None, :]
     cos, sin = tl.load(cos_ptr + position), tl.load(sin_ptr + position)
     wait(PDL)
-    live = token < TOKENS
-    at = (row * TOKENS + token) * width
-    low, high = _halves(x_ptr, at + head * HEAD, d, live, half)
+    low, high = _halves(x_ptr, (row * TOKENS + token) * width + head * HEAD, d, token < TOKENS, half)
     low, high = normed_halves(low, high, q_gain_low, q_gain_high, HEAD, eps)
     q_low, q_high = rotated_halves(low, high, cos, sin, True)
-    top = tl.full((TOKENS,), -float("inf"), tl.float32)
-    total = tl.zeros((TOKENS,), tl.float32)
-    out = tl.zeros((TOKENS, HEAD), tl.float32)
+    top = tl.full((PACKED * TOKENS,), -float("inf"), tl.float32)
+    total = tl.zeros((PACKED * TOKENS,), tl.float32)
+    out = tl.zeros((PACKED * TOKENS, HEAD), tl.float32)
     if split < SPLITS:
-        each = tl.cdiv(tl.cdiv(length, SPLITS), BLOCK) * BLOCK
-        begin = split * each
-        end = tl.minimum(begin + each, length)
+        blocks = tl.cdiv(length, BLOCK)
+        begin = split * blocks // SPLITS * BLOCK
+        end = tl.minimum((split + 1) * blocks // SPLITS * BLOCK, length)
         k_ptr, v_ptr = pk_ptr, pv_ptr
         base = kv.to(tl.int64) * capacity * HEAD
     else:
@@ -162,12 +162,16 @@ def _flow(
         v = tl.load(v_ptr + place + whole[None, :], mask=inside, other=0.0)
         top, total, out = _attend(q_low, q_high, k_low, k_high, v, (here < end)[None, :], scale, top, total, out)
     if split == SPLITS:
-        low, high = _halves(x_ptr, at + (HEADS + kv) * HEAD, d, live, half)
-        low, high = normed_halves(low, high, k_gain_low, k_gain_high, HEAD, eps)
-        k_low, k_high = rotated_halves(low, high, cos, sin, True)
-        v = tl.load(x_ptr + at[:, None] + (HEADS + KV + kv) * HEAD + whole[None, :])
-        top, total, out = _attend(q_low, q_high, k_low, k_high, v, live[None, :], scale, top, total, out)
-    slot = (tl.program_id(0) * (SPLITS + 1) + split) * TOKENS + token
+        each = tl.arange(0, TOKENS)
+        at, live = (row * TOKENS + each) * width, each < TOKENS
+        own = (start_place + each)[:, None] * half + d[None, :]
+        own_cos, own_sin = tl.load(cos_ptr + own), tl.load(sin_ptr + own)
+        own_low, own_high = _halves(x_ptr, at + (HEADS + kv) * HEAD, d, live, half)
+        own_low, own_high = normed_halves(own_low, own_high, k_gain_low, k_gain_high, HEAD, eps)
+        new_low, new_high = rotated_halves(own_low, own_high, own_cos, own_sin, True)
+        new_v = tl.load(x_ptr + at[:, None] + (HEADS + KV + kv) * HEAD + whole[None, :])
+        top, total, out = _attend(q_low, q_high, new_low, new_high, new_v, live[None, :], scale, top, total, out)
+    slot = ((row * HEADS + head) * (SPLITS + 1) + split) * TOKENS + token
     tl.store(top_ptr + slot, top)
     tl.store(total_ptr + slot, total)
     tl.store(part_ptr + slot[:, None] * HEAD + whole[None, :], out)
@@ -175,14 +179,17 @@ def _flow(
 
 @triton.jit
 def _combine(
-    part_ptr, top_ptr, total_ptr, y_ptr,
+    part_ptr, top_ptr, total_ptr, y_ptr, next_ptr,
     HEADS: tl.constexpr, HEAD: tl.constexpr, TOKENS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-    PDL: tl.constexpr,
+    ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     row, head = tl.program_id(0) // HEADS, tl.program_id(0) % HEADS
     token = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     whole = tl.arange(0, HEAD)
     first = tl.program_id(0) * SPLITS * TOKENS + token
+    if LINES > 0:
+        program = tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)
+        fetch(next_ptr, program, tl.num_programs(0) * tl.num_programs(1), ROWS, STRIDE, LINES)
     wait(PDL)
     top = tl.load(top_ptr + first)
     for split in tl.static_range(1, SPLITS):
@@ -219,6 +226,8 @@ def decode_attention(
     own: tuple[torch.Tensor, torch.Tensor],
     state: torch.Tensor,
     pdl: bool = False,
+    then: torch.Tensor | None = None,
+    most: int = 0,
     splits: int = DECODE_SPLITS,
     block: int = 64,
     warps: int = 4,
@@ -230,6 +239,7 @@ def decode_attention(
         cos, sin: (P, hd / 2) tables by position.
         prompt: keys and values, (KV, capacity, hd); own: (R, KV, slots, hd).
         state: int32, at least (prompt length, step, rope delta).
+        then: weights of which `most` bytes are fetched for the product after this.
 
     Returns:
         (R, H hd).
@@ -243,7 +253,10 @@ def decode_attention(
         qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, part, top, total, rows, capacity, slots, eps,
         head**-0.5 * _LOG2E, heads, kv, head, queries, block, splits, num_warps=warps, **launch(pdl),
     )  # fmt: skip
-    _combine[(rows * heads, 1)](part, top, total, y, heads, head, 1, 1, splits + 1, num_warps=4, **launch(pdl))
+    following, *lines = ahead(then, most, rows * heads)
+    _combine[(rows * heads, 1)](
+        part, top, total, y, following, heads, head, 1, 1, splits + 1, *lines, num_warps=4, **launch(pdl)
+    )
     return y
 
 
@@ -260,7 +273,10 @@ def flow_attention(
     counts: torch.Tensor,
     starts: torch.Tensor,
     pdl: bool = False,
-    splits: int = FLOW_SPLITS,
+    then: torch.Tensor | None = None,
+    most: int = 0,
+    packed: int = 1,
+    splits: int = 7,
     block: int = 64,
     warps: int = 4,
 ) -> torch.Tensor:
@@ -270,6 +286,8 @@ def flow_attention(
         qkv: (R N, (H + 2 KV) hd) bfloat16 products, not yet normed; N a power of two of at least 16.
         cos, sin: (P, hd / 2) float32 tables by position.
         counts: (R,) int32, how many of a row's own slots are seen; starts: (R,) position of its first waypoint.
+        then: weights of which `most` bytes are fetched for the product after this.
+        packed: query heads of a program, which share their keys.
 
     Returns:
         (R N, H hd).
@@ -279,12 +297,14 @@ def flow_attention(
     heads, tokens = qkv.shape[1] // head - 2 * kv, qkv.shape[0] // rows
     part, top, total = _parts(rows * heads, splits + 1, tokens, head, qkv.device)
     y = torch.empty((rows * tokens, heads * head), dtype=torch.bfloat16, device=qkv.device)
-    _flow[(rows * heads, splits + 1)](
+    packed = min(packed, heads // kv)
+    _flow[(rows * heads // packed, splits + 1)](
         qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, counts, starts, part, top, total, capacity, slots, eps,
-        head**-0.5 * _LOG2E, heads, kv, head, tokens, block, splits, num_warps=warps, **launch(pdl),
+        head**-0.5 * _LOG2E, heads, kv, head, tokens, packed, block, splits, num_warps=warps, **launch(pdl),
     )  # fmt: skip
     rows_each = 8
+    following, *lines = ahead(then, most, rows * heads * tokens // rows_each)
     _combine[(rows * heads, tokens // rows_each)](
-        part, top, total, y, heads, head, tokens, rows_each, splits + 1, num_warps=4, **launch(pdl)
+        part, top, total, y, following, heads, head, tokens, rows_each, splits + 1, *lines, num_warps=4, **launch(pdl)
     )
     return y

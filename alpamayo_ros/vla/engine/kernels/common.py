@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import triton
 import triton.language as tl
 
@@ -54,6 +55,35 @@ def rotated_halves(low, high, cos, sin, WIDE: tl.constexpr):
     turned_low = rounded(low * cos) - rounded(high * sin)
     turned_high = rounded(high * cos) + rounded(low * sin)
     return turned_low.to(tl.bfloat16), turned_high.to(tl.bfloat16)
+
+
+@triton.jit
+def fetch(ptr, program, programs, ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr):
+    """Asks for the first LINES lines of 128 bytes of ROWS rows to be brought to the L2 cache; nobody waits for them.
+
+    `STRIDE`: bytes from row to row. Each of the `programs` programs asks for its share.
+    """
+    count: tl.constexpr = ROWS * LINES
+    each = tl.cdiv(count, programs)
+    for start in range(0, each, 128):
+        line = tl.minimum(program * each + start + tl.arange(0, 128), count - 1)
+        address = ptr.to(tl.int64) + (line // LINES).to(tl.int64) * STRIDE + (line % LINES) * 128
+        tl.inline_asm_elementwise(
+            "prefetch.global.L2 [$1]; mov.u32 $0, 0;", "=r,l", [address], dtype=tl.int32, is_pure=False, pack=1
+        )
+
+
+# Bytes that a program of a short kernel can ask for beside its own work.
+_SHARE = 512 << 10
+
+
+def ahead(weight: torch.Tensor | None, most: int, programs: int) -> tuple[torch.Tensor | None, int, int, int]:
+    """What `fetch` takes for up to `most` bytes of (N, K) weights: the first columns of all rows."""
+    if weight is None:
+        return None, 1, 0, 0
+    rows, stride = weight.shape[0], weight.shape[1] * weight.element_size()
+    lines = min(stride, min(most, programs * _SHARE) // rows) // 128
+    return (weight, rows, stride, lines) if lines else (None, 1, 0, 0)
 
 
 def launch(pdl: bool) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 
-from alpamayo_ros.vla.engine.kernels import attention, gemv, patches, rows, stream
+from alpamayo_ros.vla.engine.kernels import attention, gemv, nucleus, patches, rows, stream
 from alpamayo_ros.vla.engine.kernels import draw as drawing
 from alpamayo_ros.vla.engine.weights import Matrix
 
@@ -44,22 +44,52 @@ _STREAM = {
     (6, 4096, 12288): _stream(64, 128, 3, 4),
 }
 
+_MB = 1 << 20
+# Bytes fetched ahead, streams that start early, and the flow's attention: packed heads, splits and warps.
+_FLOW_OF_ONE = (
+    (0, False, 1, 7, 4),
+    (12 * _MB, False, 1, 7, 4),
+    (12 * _MB, True, 1, 7, 4),
+    (12 * _MB, False, 2, 16, 8),
+    (12 * _MB, True, 2, 16, 8),
+    (12 * _MB, True, 2, 12, 8),
+)
+_FLOW_OF_MORE = ((0, False, 1, 7, 4), (0, False, 1, 4, 4), (0, False, 2, 3, 8), (0, False, 2, 5, 8))
+
 
 @dataclass(frozen=True)
 class Fused:
     """Attributes:
     pdl: programmatic dependent launch: a kernel's weights are on their way before the kernel before it has ended.
     stream_pdl: the same for the products of few rows, whose weights wait for the kernel before anyway.
+    ahead: bytes of a product's weights that kernels which leave the memory idle fetch for it.
+    packed, splits, warps: of `attention.flow_attention`.
     """
 
     pdl: bool = True
     stream_pdl: bool = False
+    ahead: int = 0
+    packed: int = 1
+    splits: int = 7
+    warps: int = 4
+
+    def ways(self, work: str, rows: int) -> list[Fused]:
+        """Arrangements for the work of `rows` samples, one of which is the quickest on a device.
+
+        They compute the same; where they split the keys differently sums round differently.
+        """
+        if work == "decode":
+            return [replace(self, ahead=size) for size in (0, 8 * _MB, 16 * _MB)]
+        found = []
+        for ahead, stream_pdl, packed, splits, warps in _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE:
+            found.append(replace(self, ahead=ahead, stream_pdl=stream_pdl, packed=packed, splits=splits, warps=warps))
+        return found
 
     def norm(self, x, gain, eps):
         return rows.norm(x, gain, eps, self.pdl)
 
-    def add_norm(self, x, delta, gain, eps):
-        return rows.add_norm(x, delta, gain, eps, self.pdl)
+    def add_norm(self, x, delta, gain, eps, then=None):
+        return rows.add_norm(x, delta, gain, eps, self.pdl, then, self.ahead)
 
     def silu_mul(self, x):
         return rows.silu_mul(x)
@@ -72,9 +102,7 @@ class Fused:
             return self._gemv(x, matrix)
         if len(x) <= _FEW:
             return self._stream(x, matrix)
-        if matrix.scale is None:
-            return F.linear(x, matrix.weight)
-        raise NotImplementedError
+        return F.linear(x, matrix.weight)
 
     def linear_parts(self, x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
         if 1 < len(x) <= _FEW:
@@ -104,16 +132,22 @@ class Fused:
         return base + self.linear(x, matrix)
 
     def decode_attention(self, *args):
-        return attention.decode_attention(*args, pdl=self.pdl)
+        *args, then = args
+        return attention.decode_attention(*args, pdl=self.pdl, then=then, most=self.ahead)
 
     def flow_attention(self, *args):
-        return attention.flow_attention(*args, pdl=self.pdl)
+        *args, then = args
+        return attention.flow_attention(
+            *args, pdl=self.pdl, then=then, most=self.ahead,
+            packed=self.packed, splits=self.splits, warps=self.warps,
+        )  # fmt: skip
 
     def linear_gelu(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         return torch._addmm_activation(bias, x, weight.t(), use_gelu=True)  # one kernel of cuBLASLt
 
     add_layer_norm = staticmethod(patches.add_layer_norm)
     turn_patches = staticmethod(patches.turn_patches)
+    edge = staticmethod(nucleus.edge)
     draw = staticmethod(drawing.draw)
     settle = staticmethod(drawing.settle)
 

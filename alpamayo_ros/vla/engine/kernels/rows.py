@@ -10,6 +10,8 @@ import triton
 import triton.language as tl
 
 from alpamayo_ros.vla.engine.kernels.common import (
+    ahead,
+    fetch,
     launch,
     normed_halves,
     normed_row,
@@ -23,8 +25,9 @@ from alpamayo_ros.vla.engine.kernels.common import (
 
 @triton.jit
 def _add_norm(
-    x_ptr, delta_ptr, gain_ptr, sum_ptr, y_ptr, total, eps,
-    SIZE: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, WIDE: tl.constexpr, PDL: tl.constexpr,
+    x_ptr, delta_ptr, gain_ptr, sum_ptr, y_ptr, next_ptr, total, eps,
+    SIZE: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, WIDE: tl.constexpr,
+    ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
@@ -36,6 +39,8 @@ def _add_norm(
         delta = tl.load(delta_ptr + row * SIZE + cols, mask=inside, other=0.0).to(tl.float32)
         for part in tl.static_range(1, PARTS):
             delta += tl.load(delta_ptr + part * total + row * SIZE + cols, mask=inside, other=0.0).to(tl.float32)
+        if LINES > 0:
+            fetch(next_ptr, tl.program_id(0), tl.num_programs(0), ROWS, STRIDE, LINES)
         x += rounded(delta)
         if not WIDE:
             x = rounded(x)
@@ -53,30 +58,33 @@ def norm(x: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False) -> 
     rows, size = x.shape
     y = torch.empty((rows, size), dtype=torch.bfloat16, device=x.device)
     _add_norm[(rows,)](
-        x, x, gain, x, y, 0, eps, size, power_of_2(size), 0, x.dtype == torch.float32,
+        x, x, gain, x, y, None, 0, eps, size, power_of_2(size), 0, x.dtype == torch.float32, 1, 0, 0,
         num_warps=_warps(size), **launch(pdl),
     )  # fmt: skip
     return y
 
 
 def add_norm(
-    x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False
-) -> tuple[torch.Tensor, torch.Tensor]:
+    x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False,
+    then: torch.Tensor | None = None, most: int = 0,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Adds a branch to the residual, and norms the sum.
 
     Args:
         x: (M, K) bfloat16 or float32; delta: (M, K) bfloat16, or (parts, M, K) float32 whose sum is rounded first.
+        then: weights of which `most` bytes are fetched for the product after this.
 
     Returns:
         x + delta in x's dtype, and its RMS norm, bfloat16.
     """
     rows, size = x.shape
     parts = delta.shape[0] if delta.dim() == 3 else 1
+    following, *lines = ahead(then, most, rows)
     total = torch.empty_like(x)
     y = torch.empty((rows, size), dtype=torch.bfloat16, device=x.device)
     _add_norm[(rows,)](
-        x, delta, gain, total, y, rows * size, eps, size, power_of_2(size), parts, x.dtype == torch.float32,
-        num_warps=_warps(size), **launch(pdl),
+        x, delta, gain, total, y, following, rows * size, eps, size, power_of_2(size), parts, x.dtype == torch.float32,
+        *lines, num_warps=_warps(size), **launch(pdl),
     )  # fmt: skip
     return total, y
 

@@ -19,8 +19,10 @@ def norm(x: torch.Tensor, gain: torch.Tensor, eps: float) -> torch.Tensor:
     return (gain * unit.to(x.dtype)).to(gain.dtype)
 
 
-def add_norm(x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """x + delta and its norm; `delta` may be (parts, M, K) float32."""
+def add_norm(
+    x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float, then: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """x + delta and its norm; `delta` may be (parts, M, K) float32. Kernels fetch the weights that come `then`."""
     if delta.dim() == x.dim() + 1:
         delta = delta.sum(0).to(gain.dtype)
     total = x + delta
@@ -82,7 +84,7 @@ def turn_and_keep(qkv, q_gain, k_gain, eps, cos, sin, keys, values, first) -> to
     return turned(q, q_gain, eps, cos, sin)
 
 
-def decode_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state) -> torch.Tensor:
+def decode_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, then=None) -> torch.Tensor:
     (_, kv, slots, head), capacity = own[0].shape, prompt[0].shape[1]
     length, step = state[0], state[1]
     position = (length + step + state[2]).reshape(1).long()
@@ -97,7 +99,7 @@ def decode_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state) -> 
     return _attended(q[:, None], prompt, own, seen.expand(len(q), -1))
 
 
-def flow_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, counts, starts) -> torch.Tensor:
+def flow_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, counts, starts, then=None) -> torch.Tensor:
     (_, kv, slots, head), capacity = own[0].shape, prompt[0].shape[1]
     rows = len(counts)
     tokens = len(qkv) // rows
