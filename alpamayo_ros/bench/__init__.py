@@ -13,6 +13,7 @@ BENCHES = {
     "ingest": ("alpamayo_ros.bench.ingest", "what do camera frames cost on their way to a tick, and do any get lost?"),
     "observer": ("alpamayo_ros.bench.observer", "how long do a push and a window take?"),
     "replay": ("alpamayo_ros.bench.replay", "how fast is a replay beside decoding alone, and how large?"),
+    "tiny": ("alpamayo_ros.bench.tiny", "how long does a tick of the small model take on torch and on ONNX Runtime?"),
     "vla": ("alpamayo_ros.bench.vla", "how long does a tick of the plain PyTorch model take?"),
     "world": ("alpamayo_ros.bench.world", "how fast does the small world render?"),
 }
