@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alpamayo_ros.bench import engine_table
 from alpamayo_ros.bench import vla as plain_bench
 from alpamayo_ros.contract import CAMERA_ROLES, SLOT_PERIOD_NS, make_example
 
@@ -66,6 +67,9 @@ MODES = (
 
 def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
+    if options.table:
+        print(engine_table.markdown(json.loads(options.table.read_text())), end="")
+        return 0
     import torch
 
     from alpamayo_ros.bench import engine_steps, stand_in
@@ -138,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--width", type=int, default=1920)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--table", type=Path, help="only print the README's tables of this report")
     return parser
 
 

@@ -109,7 +109,7 @@ def test_kernels_round_no_more_than_their_twins():
             # With random weights a velocity's error grows tenfold from step to step, so the first one is compared.
             for name, count in ("logits", 8), ("velocities", 1):
                 ours, theirs = (off(getattr(trace, name)[:count], getattr(truth, name)[:count]) for trace in traces)
-                assert ours < 1.5 * theirs + 1e-3 and theirs < 0.2, (name, ours, theirs)
+                assert ours < 1.5 * theirs + 1e-3 and theirs < 0.5, (name, ours, theirs)
 
 
 def off(ours, truth):
