@@ -21,7 +21,7 @@ def twenty(tmp_path_factory):
     families = list(Family)
     rig = dict.fromkeys(("cross_left", "front_wide", "cross_right", "front_tele"), Timing())
     size = Size(18, 32)  # the baseline looks at no image
-    bags = [record(folder / f"{k:02d}", draw(families[k % len(families)], k), 3.0, rig, size) for k in range(20)]
+    bags = [record(folder / f"{k:02d}", draw(families[k % len(families)], k), 4.0, rig, size) for k in range(20)]
     words = [*map(str, bags), "--no-report"]
     assert main([*words, "--out", str(folder / "a")]) == 0
     assert main([*words, "--out", str(folder / "b"), "-p", "baseline.curvature_decay:=0.05"]) == 0
