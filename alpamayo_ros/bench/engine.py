@@ -93,8 +93,6 @@ def main(argv: Sequence[str]) -> int:
     if options.ticks:
         failed = _run(bench, modes, options, report)
         modes = [mode for mode in modes if mode not in failed]
-        report["modes"] = [bench.summary(mode) for mode in modes]
-    _write(report, options)
     if options.steps:
         samples = sorted({mode.samples for mode in modes})
         report["steps"] = [_tried(report, lambda n: list(engine_steps.lines(loaded, n)), n) for n in samples]
@@ -344,6 +342,8 @@ def _run(bench: _Bench, modes: Sequence[Mode], options: argparse.Namespace, repo
             if mode not in failed and not _tried(report, lambda mode, turn=turn: bench.turn(mode, *turn), mode):
                 failed.append(mode)
             counted[mode.name] = due
+        report["modes"] = [bench.summary(mode) for mode in modes if mode not in failed]
+        _write(report, options)
     return failed
 
 
