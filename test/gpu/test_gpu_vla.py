@@ -58,7 +58,7 @@ def test_the_policy_plans_and_frees_the_device():
     import torch
 
     before = torch.cuda.memory_allocated()
-    options = {"device": "cuda", "dtype": "bfloat16", "samples": 6, "max_reasoning_tokens": 16}
+    options = {"device": "cuda", "dtype": "bfloat16", "engine": "plain", "samples": 6, "max_reasoning_tokens": 16}
     policy = policies.load("vla", checkpoint=str(FOLDERS["r1"] / "checkpoint"), **options)
     first, second = policy(make_example(height=270, width=480)), policy(make_example(height=270, width=480))
     assert first.xyz.shape == (6, 64, 3) and np.array_equal(first.xyz, second.xyz)
@@ -81,7 +81,8 @@ def test_a_tick_stays_within_its_memory_estimate():
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     history = observation.history_xyz, observation.history_rotation
-    rollout(*loaded, prompt, patches, history, Settings(samples=16, max_tokens=32))
+    generator = torch.Generator("cuda").manual_seed(0)
+    rollout(*loaded, prompt, patches, history, Settings(samples=16, max_tokens=32), generator)
     used = torch.cuda.max_memory_allocated() - before
     n = int(prompt.grids.prod(axis=1).sum())
     assert used <= memory.rollout_bytes(loaded.model.config, n, len(prompt.ids), 32, 16, 2) + (64 << 20)

@@ -20,7 +20,8 @@ class Captured:
     """Replays `work`, which must read and write the same tensors each time and wait for nothing.
 
     Its kernels are warmed up on a side stream first, so `work` must not mind being run a few times more than it is
-    asked to (`restore` puts right what that changes).
+    asked to (`restore` puts right what that changes). A capture that fails leaves the device's default generator
+    unusable (PyTorch takes it to be capturing still): who draws beside a captured engine brings a generator of his own.
     """
 
     def __init__(
