@@ -7,7 +7,7 @@
     forward objective       whole batches through the modules of `vla.model`; what is minimised
     speech serving driver   the model asked by many drives at once
     optimiser state progress loop      the training
-    evaluate card           what came of it
+    evaluate stops card     what came of it
 
 `scripts/train_tiny` is the way in. At inference none of this is used: the checkpoint is one for `vla.load`.
 """

@@ -1,9 +1,10 @@
-"""`scripts/train_tiny`: train | evaluate | write | card; each says more with --help."""
+"""`scripts/train_tiny`: train | evaluate | stops | card; each says more with --help."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -38,6 +39,27 @@ def _evaluate(options: argparse.Namespace) -> None:
     )  # fmt: skip
 
 
+def _stops(options: argparse.Namespace) -> None:
+    from alpamayo_ros.policies import load
+
+    from . import stops
+
+    policy = load("onnx", checkpoint=str(options.checkpoint), threads=1)
+    found = stops.measure(policy, options.episodes, options.seed, options.drive_seconds)
+    print(json.dumps(found, indent=1))
+    options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _card(options: argparse.Namespace) -> None:
+    from . import card
+
+    if options.state:
+        facts = card.training_facts(options.state, options.hardware)
+        options.training.write_text(json.dumps(facts, indent=1) + "\n")
+    written = card.text(options.checkpoint, options.training, options.evaluation, options.stops, options.beside)
+    (options.checkpoint / "README.md").write_text(written)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train_tiny", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -65,6 +87,24 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--minutes", type=float, default=9.0, help="episodes not begun by then are left out")
     test.add_argument("--json", type=Path, default=Path("results/tiny/evaluation.json"))
     test.set_defaults(do=_evaluate)
+    results = Path("results/tiny")
+    stop = commands.add_parser("stops", help="what the plans of stops for lights follow: the room, or the own speed")
+    stop.add_argument("--checkpoint", type=Path, default=Path("model/tiny"))
+    stop.add_argument("--episodes", type=int, default=8)
+    stop.add_argument("--seed", type=int, default=0)
+    stop.add_argument("--drive-seconds", type=float, default=22.0)
+    stop.add_argument("--json", type=Path, default=results / "stops.json")
+    stop.set_defaults(do=_stops)
+    card = commands.add_parser("card", help="write the checkpoint's model card from the JSON of the other commands")
+    card.add_argument("--checkpoint", type=Path, default=Path("model/tiny"))
+    card.add_argument("--state", type=Path, help="of a run: its facts are written to --training first")
+    card.add_argument("--hardware", default="one NVIDIA H200", help="that the run had; goes with --state")
+    card.add_argument("--training", type=Path, default=results / "training.json")
+    card.add_argument("--evaluation", type=Path, default=results / "h200_evaluation.json")
+    card.add_argument("--stops", type=Path, default=results / "stops.json")
+    others = [results / f"evaluate_{name}.json" for name in ("onnx", "baseline", "oracle")]
+    card.add_argument("--beside", type=Path, nargs="*", metavar="JSON", default=others, help="of evaluate-world")
+    card.set_defaults(do=_card)
     return parser
 
 
