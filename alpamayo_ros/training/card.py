@@ -102,7 +102,7 @@ combinations of factors in every family are never trained on. The frames of thre
 | steps, batch | {trained["step"]}, {trained["batch"]} |
 | last losses | {losses} |
 
-Curves: `results/tiny/losses.png`. Again: `scripts/train_tiny train`, twice."""
+Curves: `results/tiny/losses.png`. Again: `scripts/train_tiny train`, and again with the same folder to go on."""
 
 
 def _numbers(tried: dict[str, Any]) -> str:
