@@ -19,20 +19,20 @@ def play(path, *options):
 def test_a_bag_drives_the_driver(graph, tmp_path, storage, raw):
     bag = drive_bag(tmp_path / "bag", drive(4), lambda m, n: jpeg(n), storage, raw=raw)
     graph.start(image_transport="raw" if raw else "compressed")
-    player = play(bag, "--rate", "2")
+    player = play(bag)
     out, err = player.communicate(timeout=60)
     assert player.returncode == 0, err
     graph.settle()
-    assert len(graph.plans) >= 18
+    assert len(graph.plans) >= 10, "of 25; best effort, in real time: a busy machine may lose some"
 
 
 def test_the_bags_time_is_the_clock(graph, tmp_path):
     bag = drive_bag(tmp_path / "bag", drive(4), lambda m, n: jpeg(n))
     graph.start(use_sim_time=True)
-    player = play(bag, "--rate", "2", "--clock")
+    player = play(bag, "--clock")
     player.communicate(timeout=60)
     graph.settle()
-    assert len(graph.plans) >= 18
+    assert len(graph.plans) >= 10
     assert 0.0 <= float(graph.status()[2]["latency_p50"]) < 0.5
     assert graph.driver._session.observer.epoch <= 3, "a steady clock must not be taken for jumps"
 
