@@ -27,6 +27,8 @@ from alpamayo_ros.transport import use_profile
 PYTHON = [sys.executable, "-m", "alpamayo_ros"]
 # How long the driver may take to load its policy (s).
 LOADING = 600.0
+# Random weights never end a sentence: without a limit near a real one's length, a CPU would publish plans too late.
+SENTENCE = {"vla": "vla.max_reasoning_tokens:=64"}
 
 
 def main(argv: list[str]) -> int:
@@ -89,7 +91,9 @@ def driver_command(values: Mapping[str, str], options: argparse.Namespace) -> li
         values["policy"] = options.policy
     if options.checkpoint:
         values[f"{options.policy}.checkpoint"] = options.checkpoint
-    words = [f"{name}:={value}" for name, value in values.items()] + options.param
+    words = [f"{name}:={value}" for name, value in values.items()]
+    words += [SENTENCE[options.policy]] if options.policy in SENTENCE else []
+    words += options.param
     return [*PYTHON, "drive", *(word for pair in words for word in ("-p", pair))]
 
 
