@@ -22,10 +22,10 @@ def demo(*arguments):
 
 def test_a_bag_is_driven_and_shown(tmp_path):
     bag = drive_bag(tmp_path / "bag", drive(5), jpeg)
-    done = demo("--bag", bag, "--out", tmp_path, "--rate", "2", "--policy", "baseline")
+    done = demo("--bag", bag, "--out", tmp_path, "--policy", "baseline")
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("t0 ")]
-    assert len(lines) >= 20 and all("Baseline" in line and " m/s" in line for line in lines)
+    assert len(lines) >= 10 and all("Baseline" in line and " m/s" in line for line in lines)
     assert f"plans        {len(lines)}" in done.stdout and "history_short" in done.stdout
     assert cv2.imread(str(tmp_path / "drive.png")).shape == (760, 1600, 3)
 
