@@ -201,9 +201,9 @@ def test_a_policy_that_hangs_is_given_up_and_a_fresh_worker_takes_over(graph):
     graph.start(policy_timeout=0.3)
     fake_policy.hook = hang_once
     graph.play(seconds=7, speed=2.0)
-    wait_for(lambda: refused(graph, Reason.POLICY_TIMEOUT) == 1)
+    wait_for(lambda: refused(graph, Reason.POLICY_TIMEOUT) >= 1)
     graph.settle()
-    assert hung[0] not in graph.t0s() and len(graph.plans) > 20
+    assert hung[0] not in graph.t0s() and len(graph.plans) > 5
 
 
 def test_a_plan_that_is_too_old_is_not_published(graph):
