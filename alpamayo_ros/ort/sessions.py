@@ -14,6 +14,8 @@ from alpamayo_ros.vla.onnx_files import check_seal, graph_file
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, OrtValue
 
+# 1.23, the last one for Python 3.10, refuses an Attention that gives its keys and takes none.
+_OLDEST = (1, 24)
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -52,9 +54,15 @@ class Sessions:
         Raises:
             CheckpointError: a graph is missing, or was made for other weights.
             ValueError: this installation of ONNX Runtime has no such device.
+            RuntimeError: it is too old.
         """
         import onnxruntime
 
+        if tuple(map(int, onnxruntime.__version__.split(".")[:2])) < _OLDEST:
+            raise RuntimeError(
+                f"onnxruntime {onnxruntime.__version__} cannot run the model: install {_OLDEST[0]}.{_OLDEST[1]} or later, "
+                "which needs Python 3.11 or later; policies baseline and vla run without it"
+            )
         provider = _PROVIDERS[device]
         if provider not in onnxruntime.get_available_providers():
             raise ValueError(
