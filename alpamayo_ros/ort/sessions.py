@@ -60,8 +60,8 @@ class Sessions:
 
         if tuple(map(int, onnxruntime.__version__.split(".")[:2])) < _OLDEST:
             raise RuntimeError(
-                f"onnxruntime {onnxruntime.__version__} cannot run the model: install {_OLDEST[0]}.{_OLDEST[1]} or later, "
-                "which needs Python 3.11 or later; policies baseline and vla run without it"
+                f"onnxruntime {onnxruntime.__version__} cannot run the model: install {_OLDEST[0]}.{_OLDEST[1]} "
+                "or later, which needs Python 3.11 or later; policies baseline and vla run without it"
             )
         provider = _PROVIDERS[device]
         if provider not in onnxruntime.get_available_providers():
