@@ -1,12 +1,12 @@
 """Many bags in processes and on a Ray cluster: the results of one process; what dies is done again."""
 
-import os
-import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from replay_reads import metrics, records
 
@@ -45,22 +45,41 @@ def test_without_ray_it_is_said_what_to_install(bag, replay, tmp_path, monkeypat
 def test_a_bag_whose_worker_is_killed_is_done_again(bag, hashes, tmp_path):
     """The first process that has written something is killed as the kernel would for want of memory."""
     setups = [Setup(bag, tmp_path / "killed", threads=1, report=False)]
-    journal, killed = tmp_path / "killed" / "journal", []
+    with _killing(tmp_path / "killed", b"spawn_main") as killed:
+        (outcome,) = list(many.in_processes(setups, 1))
+    assert killed and outcome.metrics is not None, outcome.error
+    assert outcome.metrics["hash"] == hashes["turn"]["hash"]
+    assert len(list(records(tmp_path / "killed"))) == hashes["turn"]["ticks"]
+
+
+def test_a_bag_whose_actor_is_killed_is_done_again(bag, hashes, tmp_path):
+    pytest.importorskip("ray", reason="pip install -r requirements/test.txt")
+    setups = [Setup(bag, tmp_path / "killed", threads=1, report=False)]
+    with _killing(tmp_path / "killed", b"ray::Replayer") as killed:
+        (outcome,) = list(many.on_cluster(setups, "local", 1))
+    assert killed and outcome.metrics is not None, outcome.error
+    assert outcome.metrics["hash"] == hashes["turn"]["hash"]
+    assert len(list(records(tmp_path / "killed"))) == hashes["turn"]["ticks"]
+
+
+@contextmanager
+def _killing(out, title):
+    """Kills our descendant with that word in its command line once its first result is on the disk; lists whom."""
+    journal, killed, done = out / "journal", [], threading.Event()
 
     def kill():
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not killed:
+        while not done.is_set() and not killed:
             if journal.exists() and journal.stat().st_size:
-                for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-                    if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                        os.kill(int(child), signal.SIGKILL)
-                        killed.append(child)
+                for process in psutil.Process().children(recursive=True):
+                    if title in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                        process.kill()
+                        killed.append(process.pid)
             time.sleep(0.001)
 
     thread = threading.Thread(target=kill)
     thread.start()
-    (outcome,) = list(many.in_processes(setups, 1))
-    thread.join()
-    assert killed and outcome.metrics is not None, outcome.error
-    assert outcome.metrics["hash"] == hashes["turn"]["hash"]
-    assert len(list(records(tmp_path / "killed"))) == hashes["turn"]["ticks"]
+    try:
+        yield killed
+    finally:
+        done.set()
+        thread.join()
