@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,8 @@ from alpamayo_ros.window import Window
 
 # Windows that are being decoded while the policy is busy with an earlier one.
 AHEAD = 3
+# Ticks whose pictures may still be in the making when the next one is planned.
+DRAWING = 2
 # Ticks that a resumed replay decodes again, so that it knows of the frames that were refused before it stopped.
 REWARMED = 24
 
@@ -93,12 +96,27 @@ class Lockstep:
         self._located: Pose | NotReady | None = None
         self._runner = TickRunner(policy, self._decoding, lambda window: self._located)
         self._pictures, self._pictured = pictures, pictured
+        self._artist = ThreadPoolExecutor(1, "pictures")
         self._epoch = self._observer.epoch
         self.track = Track()
         self.damage = bag.damage
 
     def run(self, done: int = 0) -> Iterator[Record]:
         """The records after the first `done` ones, in order. The bag is read from its beginning."""
+        drawing: deque[tuple[Record, Future | None]] = deque()
+        for record in self._records(done):
+            drawing.append(record)
+            if len(drawing) > DRAWING:
+                yield _drawn(*drawing.popleft())
+        for record in drawing:
+            yield _drawn(*record)
+
+    def close(self) -> None:
+        self._artist.shutdown(cancel_futures=True)
+        self._decoding.close()
+
+    def _records(self, done: int) -> Iterator[tuple[Record, Future | None]]:
+        """Each record, and its pictures when they are made."""
         waiting: deque[_Due] = deque()
         number = 0
         skipped: deque[_Due] = deque(maxlen=REWARMED)
@@ -118,9 +136,6 @@ class Lockstep:
         while waiting:
             yield self._record(waiting.popleft(), number)
             number += 1
-
-    def close(self) -> None:
-        self._decoding.close()
 
     def _due(self) -> Iterator[_Due]:
         for message in self._messages():
@@ -194,30 +209,40 @@ class Lockstep:
         if isinstance(due.outcome, Window):
             self._decoding(due.outcome)
 
-    def _record(self, due: _Due, number: int) -> Record:
+    def _record(self, due: _Due, number: int) -> tuple[Record, Future | None]:
         outcome = due.outcome
         if isinstance(outcome, NotReady):
-            return Record(outcome.t0_ns, due.received_ns, due.epoch, outcome)
+            return Record(outcome.t0_ns, due.received_ns, due.epoch, outcome), None
         self._located = due.poses
         result = self._runner(outcome)
         if isinstance(result, Refused):
-            return Record(outcome.t0_ns, due.received_ns, outcome.epoch, result.reason, refused=result.refused)
+            return Record(outcome.t0_ns, due.received_ns, outcome.epoch, result.reason, refused=result.refused), None
         if isinstance(due.target, NotReady):
-            return Record(outcome.t0_ns, due.received_ns, outcome.epoch, due.target, refused=result.refused)
-        return self._planned(due, result, number)
+            return Record(outcome.t0_ns, due.received_ns, outcome.epoch, due.target, refused=result.refused), None
+        return self._planned(due, result), self._draw(result, number)
 
-    def _planned(self, due: _Due, tick: Tick, number: int) -> Record:
+    def _draw(self, tick: Tick, number: int) -> Future | None:
+        if self._pictures is None or not self._pictured(number):
+            return None
+        seen = tick.observation
+        return self._artist.submit(
+            self._pictures, {role: row[-1] for role, row in zip(seen.cameras, seen.images, strict=True)}
+        )
+
+    def _planned(self, due: _Due, tick: Tick) -> Record:
         seen = tick.observation
         name, placed = due.target.place(tick.ego)
         planned = Planned(
             replace(tick.plan, timings={}), seen.command, seen.cameras, seen.stamps_ns, seen.stand_in,
             tick.window.odometry_frame, tick.ego, name, placed,
         )  # fmt: skip
-        pictures: Mapping[str, bytes] = {}
-        if self._pictures is not None and self._pictured(number):
-            pictures = self._pictures({role: row[-1] for role, row in zip(seen.cameras, seen.images, strict=True)})
-        timings, epoch = tick.plan.timings, tick.window.epoch
-        return Record(tick.plan.t0_ns, due.received_ns, epoch, None, planned, tick.refused, timings, pictures)
+        return Record(
+            tick.plan.t0_ns, due.received_ns, tick.window.epoch, None, planned, tick.refused, tick.plan.timings
+        )
+
+
+def _drawn(record: Record, pictures: Future | None) -> Record:
+    return record if pictures is None else replace(record, pictures=pictures.result())
 
 
 def windows(bag: Bag, rig: Rig, values: Mapping[str, Any]) -> Iterator[Window]:

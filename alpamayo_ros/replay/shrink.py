@@ -11,19 +11,29 @@ from alpamayo_ros.contract import REFERENCE_ROLE
 
 # Pixels across: the front camera is looked at most.
 WIDTH, REFERENCE_WIDTH = 288, 640
-# JPEG qualities, the best first that keeps a tick's pictures within the budget: 600 ticks of it make 26 MB of base64.
-QUALITIES, BUDGET = (65, 50, 35, 20), 32_000
+# A tick's pictures stay within the budget: 600 ticks of it make 26 MB of base64.
+BUDGET = 32_000
+# JPEG qualities, the best first, and about how many bytes each takes of what the best one takes.
+QUALITIES = {65: 1.0, 50: 0.8, 35: 0.65, 20: 0.45}
 
 
 def pictures(images: Mapping[str, np.ndarray]) -> dict[str, bytes]:
     """role -> JPEG, out of (H, W, 3) uint8 RGB images."""
     widths = {role: REFERENCE_WIDTH if role == REFERENCE_ROLE else WIDTH for role in images}
     small = {role: shrink(image, widths[role]) for role, image in images.items()}
-    for quality in QUALITIES:
+    for quality in _qualities(small):
         made = {role: jpeg(image, quality) for role, image in small.items()}
         if sum(map(len, made.values())) <= BUDGET:
             break
     return made
+
+
+def _qualities(small: Mapping[str, np.ndarray]) -> list[int]:
+    """Those that may fit, the best first: one small picture at the best quality tells what the others would take."""
+    probe = min(small.values(), key=lambda image: image.size)
+    best, least = next(iter(QUALITIES)), list(QUALITIES)[-1]
+    expected = len(jpeg(probe, best)) * sum(image.size for image in small.values()) / probe.size
+    return [quality for quality, share in QUALITIES.items() if expected * share <= BUDGET or quality == least]
 
 
 def shrink(image: np.ndarray, width: int) -> np.ndarray:
