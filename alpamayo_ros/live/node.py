@@ -12,20 +12,22 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from typing import Any
 
 import cv2
 import numpy as np
 
 from alpamayo_ros.cdr import header_stamp_ns
-from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS
+from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.live import album, options, telling
 from alpamayo_ros.live.drive import LiveDrive
 from alpamayo_ros.live.pace import Pace
+from alpamayo_ros.live.topics import DRIVER, Plain, Said, Topics
 from alpamayo_ros.transport import use_profile
 from alpamayo_ros.world import wire
-from alpamayo_ros.world.follower import Path
 
-DRIVER = "alpamayo_driver"
 # How long the driver may take to load its policy and to subscribe (s).
 LOADING = 600.0
 # Between two lines in the terminal at least, and where nothing new is said (world seconds).
@@ -41,19 +43,15 @@ class Ears:
     """What has been heard of the driver: `plans` as (wall seconds, world ns, serialized DrivingPlan)."""
 
     plans: list[tuple[float, int, bytes]] = field(default_factory=list)
-    path_t0_ns: int | None = None
-    path_age_ns: int | None = None
     reasoning: str = ""
-    frame: str = ""
     tick: dict[str, float] = field(default_factory=dict)  # tick_p50, tick_p95: seconds
 
 
 class Stage:
     """The drive's topics. Sends from any thread; hears on the executor's."""
 
-    def __init__(self, node) -> None:
+    def __init__(self, node, topics: Topics) -> None:
         from diagnostic_msgs.msg import DiagnosticArray
-        from nav_msgs.msg import Path as PathMsg
         from rclpy.qos import QoSProfile
         from std_msgs.msg import String
 
@@ -61,12 +59,14 @@ class Stage:
 
         self._node = node
         self._drive: LiveDrive | None = None
-        self._publishers = dict(_publishers(node))
+        self._topics = topics
+        self._publishers = {said.topic: _publisher(node, said) for said in topics.says}
         self.ears = Ears()
         self.imaged: dict[int, float] = {}  # stamp -> wall seconds at which its last image had gone out
-        latest = QoSProfile(depth=1)
-        node.create_subscription(PathMsg, f"{DRIVER}/path", self._on_path, latest)
-        node.create_subscription(String, f"{DRIVER}/reasoning", self._on_reasoning, latest)
+        for heard in topics.hears:
+            act = partial(self._on_heard, heard.act)
+            node.create_subscription(_message(heard.kind), heard.topic, act, QoSProfile(depth=heard.depth))
+        node.create_subscription(String, f"{DRIVER}/reasoning", self._on_reasoning, QoSProfile(depth=1))
         node.create_subscription(DrivingPlan, f"{DRIVER}/plan", self._on_plan, QoSProfile(depth=20), raw=True)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, QoSProfile(depth=20))
 
@@ -76,31 +76,22 @@ class Stage:
 
     def send(self, topic: str, data: bytes) -> None:
         self._publishers[topic].publish(data)
-        if topic.endswith("/image/compressed"):
+        if topic in self._topics.images:
             self.imaged[header_stamp_ns(data)] = time.monotonic()
 
     def wait_for_driver(self, alive: Callable[[], bool]) -> bool:
-        """Until somebody listens to every camera and to odometry; False where nobody came."""
-        needed = [f"camera/{role}/image/compressed" for role in CAMERA_ROLES] + ["odometry"]
+        """Until everybody listens who is awaited; False where somebody did not come."""
         deadline = time.monotonic() + LOADING
         while alive() and time.monotonic() < deadline:
-            if all(self._publishers[topic].get_subscription_count() for topic in needed):
+            if all(self._publishers[topic].get_subscription_count() >= n for topic, n in self._topics.awaits.items()):
                 time.sleep(0.5)  # matched on this side; the other side follows within a heartbeat
                 return True
             time.sleep(0.05)
         return False
 
-    def _on_path(self, message) -> None:
-        poses = message.poses
-        self.ears.frame = message.header.frame_id
-        if self._drive is None or not poses or message.header.frame_id != wire.MAP:
-            return
-        stamps = [p.header.stamp.sec * SECOND_NS + p.header.stamp.nanosec for p in poses]
-        xy = np.array([(p.pose.position.x, p.pose.position.y) for p in poses])
-        yaw = np.unwrap([2.0 * np.arctan2(p.pose.orientation.z, p.pose.orientation.w) for p in poses])
-        t0 = message.header.stamp.sec * SECOND_NS + message.header.stamp.nanosec
-        self._drive.hear(Path(np.array(stamps, dtype=np.int64), xy, yaw))
-        self.ears.path_t0_ns, self.ears.path_age_ns = t0, self._drive.episode.now_ns - t0
+    def _on_heard(self, act: Callable[[LiveDrive, Any], None], message) -> None:
+        if self._drive is not None:
+            act(self._drive, message)
 
     def _on_reasoning(self, message) -> None:
         self.ears.reasoning = message.data
@@ -130,20 +121,24 @@ def perform(drive: LiveDrive, pace: Pace, seconds: float, alive: Callable[[], bo
         time.sleep(min(max(pace.ahead(drive.episode.now_ns), 0.001), 0.01))
 
 
-def run(given: argparse.Namespace, ros_arguments: list[str], alive: Callable[[], bool]) -> telling.Account | None:
+def run(
+    given: argparse.Namespace, ros_arguments: list[str], alive: Callable[[], bool], topics: Topics | None = None
+) -> telling.Account | None:
     """One whole drive, told in the terminal; None where no driver listened.
 
     Args:
         given: of `options`.
         alive: False ends it: the driver's process has gone.
+        topics: the world's dress; None is the package's own.
     """
     import rclpy
 
     cv2.setNumThreads(1)
     rclpy.init(args=ros_arguments)
     node = rclpy.create_node("alpamayo_world")
-    stage = Stage(node)
-    drive = LiveDrive(options.scenario(given), given.image_size, stage.send, given.command)
+    topics = topics or Plain()
+    stage = Stage(node, topics)
+    drive = LiveDrive(options.scenario(given), given.image_size, stage.send, given.command, topics)
     drive.warm_up()
     spinning = threading.Thread(target=_spin, args=(node,), daemon=True)
     spinning.start()
@@ -161,8 +156,8 @@ def run(given: argparse.Namespace, ros_arguments: list[str], alive: Callable[[],
         spinning.join(5.0)
     told, account = _account(drive, stage, pace)
     print(f"\n{telling.summary(account)}", flush=True)
-    if stage.ears.frame not in ("", wire.MAP):
-        print(f"the driver's paths are in '{stage.ears.frame}'; the follower needs '{wire.MAP}'", file=sys.stderr)
+    if drive.heard_frame not in ("", wire.MAP):
+        print(f"the driver's paths are in '{drive.heard_frame}'; the follower needs '{wire.MAP}'", file=sys.stderr)
     if not given.no_film and drive.instants:
         command = drive.scenario.command if given.command is None else given.command
         written = album.film(given.out / "drive.mp4", drive.scene, drive.instants, told, command, _progress)
@@ -198,27 +193,21 @@ class _Teller:
         if drive.elapsed < self._last + (TELL_EVERY if words == self._said else TELL_APART):
             return
         self._said, self._last = words, drive.elapsed
-        age = None if ears.path_age_ns is None else ears.path_age_ns / SECOND_NS
+        age = None if drive.heard_age_ns is None else drive.heard_age_ns / SECOND_NS
         print(telling.line(drive.elapsed, drive.scene, drive.episode.snapshot, age, words), flush=True)
 
 
-def _publishers(node):
-    from nav_msgs.msg import Odometry
+def _publisher(node, said: Said):
     from rclpy.qos import DurabilityPolicy, QoSProfile
-    from rosgraph_msgs.msg import Clock
-    from sensor_msgs.msg import CameraInfo, CompressedImage
-    from std_msgs.msg import String
-    from tf2_msgs.msg import TFMessage
 
-    queue, latched = QoSProfile(depth=20), QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    yield "clock", node.create_publisher(Clock, "/clock", QoSProfile(depth=1))
-    yield "tf", node.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
-    yield "tf_static", node.create_publisher(TFMessage, "/tf_static", latched)
-    yield "odometry", node.create_publisher(Odometry, "odometry", QoSProfile(depth=100))
-    yield "command", node.create_publisher(String, "command", latched)
-    for role in CAMERA_ROLES:
-        for kind, name in ((CompressedImage, "image/compressed"), (CameraInfo, "camera_info")):
-            yield f"camera/{role}/{name}", node.create_publisher(kind, f"camera/{role}/{name}", queue)
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if said.latched else DurabilityPolicy.VOLATILE
+    return node.create_publisher(_message(said.kind), said.topic, QoSProfile(depth=said.depth, durability=durability))
+
+
+def _message(kind: str) -> type:
+    """The class of a message type; `kind` as in "sensor_msgs/msg/Image"."""
+    package, _, name = kind.split("/")
+    return getattr(import_module(f"{package}.msg"), name)
 
 
 def _spin(node) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from alpamayo_ros.contract import PLAN_OFFSETS_NS, PLAN_PERIOD, SECOND_NS, Plan
-from alpamayo_ros.geometry import wrap_angle
+from alpamayo_ros.geometry import wrap_angle, yaw_of_quaternion
 from alpamayo_ros.world.state import EgoState
 from alpamayo_ros.world.vehicle import ACCELERATION_LAG, STEERING_LAG, WHEELBASE, Control
 
@@ -44,10 +45,22 @@ def path_in_world(plan: Plan, x: float, y: float, yaw: float) -> Path:
     return Path(plan.t0_ns + np.asarray(PLAN_OFFSETS_NS, dtype=np.int64), xy, yaw + heading)
 
 
-def track(path: Path, state: EgoState, now_ns: int) -> Control:
+def path_of(message: Any) -> Path:
+    """A nav_msgs/Path, each of its poses at its own stamp, as values."""
+    stamps = [pose.header.stamp.sec * SECOND_NS + pose.header.stamp.nanosec for pose in message.poses]
+    rows = [(pose.pose.position, pose.pose.orientation) for pose in message.poses]
+    xy = np.array([(p.x, p.y) for p, _ in rows])
+    yaw = np.unwrap(yaw_of_quaternion(np.array([(q.x, q.y, q.z, q.w) for _, q in rows])))
+    return Path(np.array(stamps, dtype=np.int64), xy, yaw)
+
+
+def track(path: Path, state: EgoState, now_ns: int, wheelbase: float = WHEELBASE) -> Control:
     """The control that keeps to a path at `now_ns`.
 
     Beyond the path's last stamp the vehicle brakes and keeps its wheels as they are.
+
+    Args:
+        wheelbase: of the vehicle that is driven, m.
     """
     if now_ns > path.stamps_ns[-1]:
         return Control(state.steering, EXPIRED_BRAKING)
@@ -57,7 +70,8 @@ def track(path: Path, state: EgoState, now_ns: int) -> Control:
     # A step against the path's heading is a backward one, which is never driven.
     forward = np.where(np.cos(path.yaw[:-1]) * steps[:, 0] + np.sin(path.yaw[:-1]) * steps[:, 1] > 0.0, lengths, 0.0)
     acceleration = _acceleration(path, forward / PLAN_PERIOD, state, elapsed)
-    return Control(_steering(path, steps, lengths, state), acceleration)
+    curvature = _curvature(path, steps, lengths, state)
+    return Control(state.steering if curvature is None else math.atan(wheelbase * curvature), acceleration)
 
 
 def _acceleration(path: Path, speeds: np.ndarray, state: EgoState, elapsed: float) -> float:
@@ -86,11 +100,11 @@ def _room(path: Path, state: EgoState, index: int) -> float:
     return float(np.max(rest @ [math.cos(state.yaw), math.sin(state.yaw)]))
 
 
-def _steering(path: Path, steps: np.ndarray, lengths: np.ndarray, state: EgoState) -> float:
-    """Back to the nearest point of the path, along its curvature a little ahead."""
+def _curvature(path: Path, steps: np.ndarray, lengths: np.ndarray, state: EgoState) -> float | None:
+    """Back to the nearest point of the path, along its curvature a little ahead; None where the path goes nowhere."""
     travelled = np.concatenate([[0.0], np.cumsum(lengths)])
     if travelled[-1] < 0.5:
-        return state.steering
+        return None
     offset = np.array([state.x, state.y]) - path.xy[:-1]
     safe = np.maximum(lengths, 1e-6)
     share = np.sum(offset * steps, axis=1) / safe**2
@@ -108,8 +122,7 @@ def _steering(path: Path, steps: np.ndarray, lengths: np.ndarray, state: EgoStat
     curvature = np.where(moving, turns / np.where(moving, lengths, 1.0), 0.0)
     middles = 0.5 * (travelled[1:] + travelled[:-1])[moving]
     bend = float(np.interp(here + PREVIEW * state.speed, middles, curvature[moving]))
-    wanted = steering_law(bend, float(aside), float(wrap_angle(state.yaw - yaw)), state.speed)
-    return math.atan(WHEELBASE * wanted)
+    return steering_law(bend, float(aside), float(wrap_angle(state.yaw - yaw)), state.speed)
 
 
 def steering_law(bend: float, aside: float, heading: float, speed: float) -> float:

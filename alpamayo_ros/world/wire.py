@@ -20,6 +20,7 @@ MAP, BASE = "map", "base_link"
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO, ODOMETRY = "sensor_msgs/msg/CameraInfo", "nav_msgs/msg/Odometry"
 TF, CLOCK, STRING = "tf2_msgs/msg/TFMessage", "rosgraph_msgs/msg/Clock", "std_msgs/msg/String"
+PATH = "nav_msgs/msg/Path"
 JPEG_QUALITY = 90
 
 

@@ -53,7 +53,7 @@ def test_a_second_of_sensors(live):
     go(drive, 1.0)
     finish(drive)
     count = Counter(topic for topic, _ in sent)
-    assert count["odometry"] == count["tf"] == count["clock"] == 100 and count["tf_static"] == 1
+    assert count["odometry"] == count["/tf"] == count["/clock"] == 100 and count["/tf_static"] == 1
     for role in CAMERA_ROLES:
         assert count[f"camera/{role}/image/compressed"] == count[f"camera/{role}/camera_info"] == 10
     stamps = [header_stamp_ns(data) for topic, data in sent if topic == "camera/front_tele/image/compressed"]
