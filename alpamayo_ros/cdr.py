@@ -47,6 +47,18 @@ class CdrReader:
     def uint32(self) -> int:
         return self._take("I", 4)
 
+    def doubles(self, count: int) -> tuple[float, ...]:
+        """`count` doubles in a row."""
+        if not count:
+            return ()
+        self._at += -(self._at - 4) % 8
+        try:
+            values = struct.unpack_from(f"{self._order}{count}d", self._view, self._at)
+        except struct.error:
+            raise CdrError(f"the message ends at byte {len(self._view)} within {count} doubles") from None
+        self._at += 8 * count
+        return values
+
     def bytes(self) -> memoryview:
         """A sequence of octets, as a view (no copy)."""
         length = self.uint32()
@@ -71,3 +83,9 @@ class CdrReader:
 def header_stamp_ns(data: bytes | bytearray | memoryview) -> int:
     """The stamp of a message that begins with std_msgs/Header, without reading further."""
     return CdrReader(data).time_ns()
+
+
+def header(data: bytes | bytearray | memoryview) -> tuple[int, str]:
+    """Stamp (ns) and frame_id of a message that begins with std_msgs/Header, without reading further."""
+    reader = CdrReader(data)
+    return reader.time_ns(), reader.string()

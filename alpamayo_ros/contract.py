@@ -48,6 +48,8 @@ class Reason(str, Enum):
     CAMERA_SKEW = "camera_skew"  # within one slot the cameras are further apart than max_skew
     CAMERA_REPEAT = "camera_repeat"  # more slots would have to repeat a neighbour than max_repeats
     CAMERA_TOO_SLOW = "camera_too_slow"  # below the lowest camera rate of the model's time base
+    CAMERA_FROZEN = "camera_frozen"  # the same picture under new stamps while the vehicle moves
+    RIG_SWAPPED = "rig_swapped"  # a camera looks where another role's camera should
     # odometry stream
     ODOMETRY_MISSING = "odometry_missing"
     ODOMETRY_STALE = "odometry_stale"  # it has not passed t0
@@ -56,6 +58,10 @@ class Reason(str, Enum):
     ODOMETRY_NOT_FINITE = "odometry_not_finite"
     QUATERNION_NOT_UNIT = "quaternion_not_unit"
     ODOMETRY_JUMP = "odometry_jump"  # consecutive poses imply an impossible speed
+    ODOMETRY_FROZEN = "odometry_frozen"  # the pose stands still under new stamps in the middle of a drive
+    # any stream
+    SEVERAL_PUBLISHERS = "several_publishers"  # two sources send on one topic
+    STREAM_FLOOD = "stream_flood"  # more messages than any such source sends
     # stamps
     STAMP_INVALID = "stamp_invalid"  # zero or negative
     COMMAND_TOO_LONG = "command_too_long"
@@ -67,7 +73,7 @@ class Reason(str, Enum):
     MESSAGE_CORRUPT = "message_corrupt"  # the serialized message cannot be read
     # frames of reference
     TF_UNAVAILABLE = "tf_unavailable"
-    FRAME_MISMATCH = "frame_mismatch"  # odometry changed its frame ids within one epoch
+    FRAME_MISMATCH = "frame_mismatch"  # a stream changed its frame ids within one epoch
     # the tick itself
     OBSERVATION_INVALID = "observation_invalid"  # for one, images of two sizes in one window
     TICK_FAILED = "tick_failed"  # a fault of this package
@@ -76,6 +82,8 @@ class Reason(str, Enum):
     PLAN_INVALID = "plan_invalid"
     PLAN_TOO_OLD = "plan_too_old"
     EPOCH_ENDED = "epoch_ended"
+    PROCESS_STALLED = "process_stalled"  # this process was not run for a while
+    CLOCK_STOPPED = "clock_stopped"  # /clock stands still while frames come
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def diagnostics_msg(
         "results_of_ended_epochs": counts.outdated,
         "policy_timeouts": counts.timed_out,
         "last_refusal": str(statistics.last_refusal) if statistics.last_refusal else "none",
+        "refused_lately": "; ".join(statistics.recent(now)) or "nothing",
         **{f"refused.{reason.value}": count for reason, count in sorted(statistics.refused.items())},
     }
     rates, ages = observer.stream_rates, observer.stream_ages_ns

@@ -19,6 +19,9 @@ from alpamayo_ros.timeline import Timeline
 # nav_msgs carries doubles, but some sources convert from float32, whose unit quaternions are off by 1e-7; one
 # that is off by more than this was never normalised, or is not a rotation (all zeros).
 UNIT_TOLERANCE = 1e-2
+# A pose that does not change at all for this many of its usual steps, and for this long (ns), is held by a source that
+# has stopped measuring, where the vehicle moved faster than this before (m/s): nothing on wheels stops so.
+HELD_STEPS, HELD_NS, HELD_SPEED = 3, 50_000_000, 2.5
 # What a pose may jump beyond max_speed x dt before it is a teleport: metres of honest localisation noise.
 JUMP_SLACK = 0.5
 
@@ -72,8 +75,34 @@ def ego_history(timeline: Timeline[Sample], t0_ns: int, limits: OdometryLimits) 
         worst = int(excess.argmax())
         numbers = {"moved": float(moved[worst]), "within": steps_ns[worst] / SECOND_NS, "max_speed": limits.max_speed}
         return NotReady(Reason.ODOMETRY_JUMP, "odometry", "the pose jumped within the history", numbers, t0_ns)
+    held = _held(stamps_ns, values)
+    if held is not None:
+        numbers = {"for": held / SECOND_NS}
+        detail = "the pose stands still under new stamps in the middle of a drive"
+        return NotReady(Reason.ODOMETRY_FROZEN, "odometry", detail, numbers, t0_ns)
     quaternions = values[:, 3:] / np.linalg.norm(values[:, 3:], axis=1, keepdims=True)
     return interpolate_poses(stamps_ns, Pose(values[:, :3], quaternions), t0_ns + np.array(HISTORY_OFFSETS_NS))
+
+
+def _held(stamps_ns: np.ndarray, values: np.ndarray) -> int | None:
+    """How long (ns) the first pose that a moving vehicle cannot have kept was kept; None where there is none.
+
+    A source may repeat its pose for a few messages (a filter that is slower than its publisher), so a run counts by
+    the usual distance of changes.
+    """
+    changed = np.flatnonzero((np.diff(values, axis=0) != 0.0).any(axis=1)) + 1
+    if changed.size < 2:
+        return None
+    starts = np.concatenate([[0], changed])
+    ends_ns = np.concatenate([stamps_ns[changed - 1], stamps_ns[-1:]])
+    lasted = ends_ns - stamps_ns[starts]
+    usual = int(np.median(np.diff(stamps_ns[starts])))
+    for run in np.flatnonzero(lasted > max(HELD_NS, HELD_STEPS * usual)).tolist():
+        before = starts[max(0, run - 5)], starts[run]
+        seconds = (stamps_ns[before[1]] - stamps_ns[before[0]]) / SECOND_NS
+        if seconds > 0 and np.linalg.norm(values[before[1], :3] - values[before[0], :3]) > HELD_SPEED * seconds:
+            return int(lasted[run])
+    return None
 
 
 def centred(poses: Pose) -> tuple[np.ndarray, np.ndarray]:

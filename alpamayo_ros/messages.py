@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, Vector3
-from nav_msgs.msg import Odometry, Path
+from nav_msgs.msg import Path
 from std_msgs.msg import ColorRGBA, Header, String
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -32,9 +32,3 @@ def time_msg(stamp_ns: int) -> Time:
 
 def stamp_ns(time: Time) -> int:
     return time.sec * SECOND_NS + time.nanosec
-
-
-def odometry_sample(message: Odometry) -> tuple[float, float, float, float, float, float, float]:
-    """x, y, z, qx, qy, qz, qw."""
-    p, q = message.pose.pose.position, message.pose.pose.orientation
-    return p.x, p.y, p.z, q.x, q.y, q.z, q.w

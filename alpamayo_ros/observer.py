@@ -36,6 +36,8 @@ SLOWEST_PERIOD_NS = 130_000_000
 FRAME_HORIZON_NS = 1_000_000_000
 # How long odometry is kept: the history behind t0, and the latency between odometry and cameras.
 ODOMETRY_HORIZON_NS = -HISTORY_OFFSETS_NS[0] + SECOND_NS
+# And how many at most, whatever a source may send: a second of 120 Hz, and 2.5 s of 800 Hz.
+MOST_FRAMES, MOST_POSES = 120, 2000
 # A stamp further back than this is a rewind (a looped bag), not a late message.
 REWIND_NS = 500_000_000
 
@@ -83,10 +85,11 @@ class Observer:
         self.epoch_cause = "start"
         self.command = ""
         self._cameras: dict[str, Timeline[Frame]] = {
-            role: Timeline(FRAME_HORIZON_NS, REWIND_NS) for role in self.config.roles
+            role: Timeline(FRAME_HORIZON_NS, REWIND_NS, MOST_FRAMES) for role in self.config.roles
         }
-        self._odometry: Timeline[Sample] = Timeline(ODOMETRY_HORIZON_NS, REWIND_NS)
+        self._odometry: Timeline[Sample] = Timeline(ODOMETRY_HORIZON_NS, REWIND_NS, MOST_POSES)
         self._odometry_frames: tuple[str, str] | None = None
+        self._camera_frames: dict[str, str] = {}
         self._ticks: deque[_Tick] = deque()
         self._last_t0_ns: int | None = None
         self.tally: Counter[tuple[str, Push]] = Counter()  # what became of each stream's messages
@@ -99,16 +102,25 @@ class Observer:
             timeline.clear()
         self._odometry.clear()
         self._odometry_frames = None
+        self._camera_frames.clear()
         self._ticks.clear()
         self._last_t0_ns = None
         return self.epoch
 
-    def push_frame(self, role: str, stamp_ns: int, payload: Any) -> list[Outcome]:
-        """Takes a camera frame. `stamp_ns` is the message's own stamp; the role's time offset is added here."""
+    def push_frame(self, role: str, stamp_ns: int, payload: Any, frame_id: str = "") -> list[Outcome]:
+        """Takes a camera frame. `stamp_ns` is the message's own stamp; the role's time offset is added here.
+
+        A camera keeps its `frame_id` for an epoch: another one is another camera on this topic.
+        """
         if stamp_ns <= 0:
             return [NotReady(Reason.STAMP_INVALID, role, "the stamp is zero; let the camera driver stamp its frames")]
         stamp_ns += self.config.time_offset_ns.get(role, 0)
         timeline = self._cameras[role]
+        known = self._camera_frames.setdefault(role, frame_id)
+        rewinds = timeline.newest_ns is not None and stamp_ns < timeline.newest_ns - REWIND_NS
+        if frame_id != known and not rewinds:
+            detail = f"images of {frame_id!r} among those of {known!r}; if cameras were changed, call ~/reset"
+            return [NotReady(Reason.FRAME_MISMATCH, role, detail)]
         frame = Frame(role, stamp_ns, payload)
         pushed = self._put(role, timeline, stamp_ns, frame)
         if role == self.config.reference and pushed is Push.NEWEST:
@@ -132,6 +144,12 @@ class Observer:
         if self._put("odometry", self._odometry, stamp_ns, sample) is not Push.DUPLICATE:
             self._odometry_frames = (frame_id, child_frame_id)
         return self._judge()
+
+    def judge_waiting(self) -> list[Outcome]:
+        """Judges every waiting tick as it stands, for a caller to whom nothing can come any more before it answers."""
+        waiting = [tick.t0_ns for tick in self._ticks]
+        self._ticks.clear()
+        return [self._observe(t0_ns) for t0_ns in waiting]
 
     @property
     def stream_ages_ns(self) -> dict[str, int | None]:

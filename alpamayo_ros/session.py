@@ -21,15 +21,17 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from alpamayo_ros import serialized
 from alpamayo_ros.ages import StampAges
 from alpamayo_ros.answers import Answering
-from alpamayo_ros.cdr import CdrError, header_stamp_ns
+from alpamayo_ros.cdr import CdrError, header
 from alpamayo_ros.compose import Outgoing, place
 from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS, NotReady, Policy, Reason
 from alpamayo_ros.diagnostics import State, diagnostics_msg, state_of
 from alpamayo_ros.frames import Frames
 from alpamayo_ros.imaging import DECODERS
-from alpamayo_ros.messages import odometry_sample, outgoing, stamp_ns
+from alpamayo_ros.input_watch import InputWatch
+from alpamayo_ros.messages import outgoing
 from alpamayo_ros.observer import Observer, Outcome
 from alpamayo_ros.params import observer_config
 from alpamayo_ros.statistics import Statistics
@@ -78,6 +80,7 @@ class Session:
         self.observer = Observer(observer_config(values), epoch)
         self.statistics = Statistics(started_at=time.monotonic())
         self._ages = StampAges()
+        self._inputs = InputWatch(self.observer.config.reference, node.get_parameter("use_sim_time").value)
         self._state: State | None = None
         self._frames = Frames(partial(listen, node), values["ego_frame"], values["output_frame"], values["tf_timeout"])
         decoder = DECODERS[values["image_transport"]]
@@ -112,13 +115,15 @@ class Session:
         kind, suffix = (CompressedImage, "/compressed") if compressed else (Image, "")
         for role in CAMERA_ROLES:
             topic = f"camera/{role}/image{suffix}"
-            self._listen(kind, topic, partial(self._on_image, role), _sensor_qos(CAMERA_DEPTH), raw=True)
-        self._listen(Odometry, "odometry", self._on_odometry, _sensor_qos(ODOMETRY_DEPTH))
+            self._listen(kind, topic, self._gated(role, partial(self._on_image, role)), _sensor_qos(CAMERA_DEPTH))
+        gated = self._gated("odometry", self._on_odometry)
+        self._listen(Odometry, "odometry", gated, _sensor_qos(ODOMETRY_DEPTH))
         # A volatile request matches every publisher but gets no latched text, a latched one matches latched ones only.
         for durability in (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL):
             qos = QoSProfile(depth=1, durability=durability)
-            self._listen(String, "command", self._on_command, qos, overridable=False)
-        self._listen(String, "~/question", self._on_question, QoSProfile(depth=1), overridable=False)
+            self._listen(String, "command", self._gated("command", self._on_command), qos, overridable=False)
+        gated = self._gated("question", self._on_question)
+        self._listen(String, "~/question", gated, QoSProfile(depth=1), overridable=False)
         reset = node.create_service(Trigger, "~/reset", self._on_reset)
         self._destroy.append(partial(node.destroy_service, reset))
         # Steady timers: a paused /clock must silence neither the diagnostics nor the watch over the policy.
@@ -127,37 +132,49 @@ class Session:
             timer = node.create_timer(period, act, clock=steady)
             self._destroy.append(partial(node.destroy_timer, timer))
 
-    def _listen(
-        self, kind: type, topic: str, callback: Callable, qos: QoSProfile, raw: bool = False, overridable: bool = True
-    ) -> None:
+    def _listen(self, kind: type, topic: str, callback: Callable, qos: QoSProfile, overridable: bool = True) -> None:
         overrides = QoSOverridingOptions.with_default_policies() if overridable else None
         subscription = self._node.create_subscription(
-            kind, topic, callback, qos, raw=raw, qos_overriding_options=overrides
+            kind, topic, callback, qos, raw=True, qos_overriding_options=overrides
         )
         self._destroy.append(partial(self._node.destroy_subscription, subscription))
 
+    def _gated(self, stream: str, callback: Callable[[bytes], None]) -> Callable:
+        """The callback of a subscription: what a second publisher sends, and what is no message, is refused by name."""
+
+        def take(data: bytes, info: Mapping[str, Any]) -> None:
+            publisher = (info.get("publisher_gid") or {}).get("data")
+            refusal = self._inputs.arrived(stream, publisher, time.monotonic())
+            try:
+                if refusal is None:
+                    callback(data)
+            except CdrError as error:
+                refusal = NotReady(Reason.MESSAGE_CORRUPT, stream, str(error))
+            if refusal is not None:
+                self._take([refusal])
+
+        return take
+
     def _on_image(self, role: str, data: bytes) -> None:
-        try:
-            stamp = header_stamp_ns(data)
-        except CdrError as error:
-            self._take([NotReady(Reason.MESSAGE_CORRUPT, role, str(error))])
-            return
+        stamp, frame_id = header(data)
         if role == self.observer.config.reference:
             self._ages.received(stamp, self._now_ns())
-        self._take(self.observer.push_frame(role, stamp, data))
+        self._take(self.observer.push_frame(role, stamp, data, frame_id))
 
-    def _on_odometry(self, message: Odometry) -> None:
-        self._frames.expect_child(message.child_frame_id)
-        stamp, sample = stamp_ns(message.header.stamp), odometry_sample(message)
-        self._take(self.observer.push_odometry(stamp, sample, message.header.frame_id, message.child_frame_id))
+    def _on_odometry(self, data: bytes) -> None:
+        got = serialized.odometry(data)
+        self._frames.expect_child(got.child_frame_id)
+        self._take(self.observer.push_odometry(got.stamp_ns, got.sample, got.frame_id, got.child_frame_id))
 
-    def _on_command(self, message: String) -> None:
-        if self._short_enough("command", message.data):
-            self.observer.command = message.data
+    def _on_command(self, data: bytes) -> None:
+        text = serialized.text(data)
+        if self._short_enough("command", text):
+            self.observer.command = text
 
-    def _on_question(self, message: String) -> None:
-        if self._short_enough("question", message.data):
-            answering = Answering(self._policy, self._runner.last, message.data, self._answer)
+    def _on_question(self, data: bytes) -> None:
+        text = serialized.text(data)
+        if self._short_enough("question", text):
+            answering = Answering(self._policy, self._runner.last, text, self._answer)
             self._worker.in_background(answering.step)
 
     def _short_enough(self, stream: str, text: str) -> bool:
@@ -177,7 +194,13 @@ class Session:
         if given_up is not None:
             self._node.get_logger().error(str(given_up), throttle_duration_sec=5.0)
             self.statistics.tick_refusal(given_up, time.monotonic())
-        if state_of(self.statistics, time.monotonic()) != self._state:
+        now = time.monotonic()
+        for remark in self._inputs.look(now, self._now_ns()):
+            self.statistics.message_refusal(remark, now)
+        silence = self._inputs.silent(now)
+        if silence is not None:
+            self.statistics.tick_refusal(silence, now)
+        if state_of(self.statistics, now) != self._state or self.statistics.news(now):
             self._diagnose()
 
     def _take(self, outcomes: list[Outcome]) -> None:

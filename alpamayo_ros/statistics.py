@@ -32,6 +32,8 @@ class Statistics:
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
     ticks: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
     started_at: float = 0.0
+    _recent: dict[str, float] = field(default_factory=dict)  # "reason stream" -> when it was last refused for
+    _told: frozenset[str] = frozenset()
     _writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def plan(self, latency: float, now: float, tick: float) -> None:
@@ -47,6 +49,7 @@ class Statistics:
         """A tick came to nothing."""
         with self._writing:
             self.refused[refusal.reason] += 1
+            self._note(refusal, now)
             self.last_refusal, self.last_refusal_at = refusal, now
             self.last_tick_planned = False
 
@@ -54,7 +57,23 @@ class Statistics:
         """One message or frame was no good; its tick may still come to a plan."""
         with self._writing:
             self.refused[refusal.reason] += 1
+            self._note(refusal, now)
             self.message_refusals[refusal.stream] = (refusal, now)
+
+    def recent(self, now: float) -> tuple[str, ...]:
+        """What was refused within the last second, ticks, messages and frames alike: "reason stream", sorted."""
+        with self._writing:
+            return tuple(sorted(name for name, at in self._recent.items() if now - at < RECENT))
+
+    def news(self, now: float) -> bool:
+        """Whether something is refused now that was not when this was asked last."""
+        before, self._told = self._told, frozenset(self.recent(now))
+        return bool(self._told - before)
+
+    def _note(self, refusal: NotReady, now: float) -> None:
+        if len(self._recent) > 100:
+            self._recent = {name: at for name, at in self._recent.items() if now - at < RECENT}
+        self._recent[f"{refusal.reason.value} {refusal.stream}".strip()] = now
 
     def root_cause(self, now: float) -> NotReady | None:
         """Why there is no plan: the last refused tick's reason, or what that stream's messages were refused for."""

@@ -6,10 +6,11 @@ import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
+from alpamayo_ros import serialized
+from alpamayo_ros.cdr import CdrError
 from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.frames import TransformSource
 from alpamayo_ros.geometry import Pose
-from alpamayo_ros.messages import stamp_ns
 from alpamayo_ros.tf_buffer import TransformBuffer, TransformError
 
 
@@ -34,9 +35,9 @@ class _Own:
         )
         self._subscriptions = [
             node.create_subscription(
-                TFMessage, "/tf", lambda message: self._take(message, False), QoSProfile(depth=100)
+                TFMessage, "/tf", lambda data: self._take(data, False), QoSProfile(depth=100), raw=True
             ),
-            node.create_subscription(TFMessage, "/tf_static", lambda message: self._take(message, True), latched),
+            node.create_subscription(TFMessage, "/tf_static", lambda data: self._take(data, True), latched, raw=True),
         ]
 
     def lookup(self, target: str, source: str, stamp_ns: int, timeout: float) -> Pose:
@@ -49,17 +50,20 @@ class _Own:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
-    def _take(self, message, static: bool) -> None:
-        for transform in message.transforms:
-            t, q = transform.transform.translation, transform.transform.rotation
-            pose = Pose(np.array([t.x, t.y, t.z]), np.array([q.x, q.y, q.z, q.w]))
-            header = transform.header
+    def _take(self, data: bytes, static: bool) -> None:
+        try:
+            transforms = serialized.transforms(data)
+        except CdrError as error:
+            self._refuse(error)
+            return
+        for each in transforms:
             try:
-                self._buffer.set_transform(
-                    header.frame_id, transform.child_frame_id, stamp_ns(header.stamp), pose, static
-                )
+                self._buffer.set_transform(each.parent, each.child, each.stamp_ns, each.pose, static)
             except ValueError as error:
-                self._node.get_logger().warning(f"/tf: {error}", throttle_duration_sec=5.0)
+                self._refuse(error)
+
+    def _refuse(self, error: ValueError) -> None:
+        self._node.get_logger().warning(f"/tf: {error}", throttle_duration_sec=5.0)
 
 
 class _Tf2:

@@ -17,6 +17,7 @@ import numpy as np
 
 from alpamayo_ros.checks import check_observation, check_plan
 from alpamayo_ros.contract import NotReady, Observation, Plan, Policy, Reason
+from alpamayo_ros.frost import Frost
 from alpamayo_ros.geometry import Pose
 from alpamayo_ros.history import centred
 from alpamayo_ros.imaging import ImageError
@@ -140,6 +141,7 @@ class TickRunner:
     decoding: Decoding
     locate: Callable[[Window], Pose | NotReady] = field(default=lambda window: window.poses)
     clock: Callable[[], float] = time.perf_counter
+    frost: Frost = field(default_factory=Frost)
     last: Observation | None = None  # what the policy saw last, for questions about it
     _epoch: int | None = None
 
@@ -159,7 +161,11 @@ class TickRunner:
             self.last = None
             self._epoch = window.epoch
         started = self.clock()
-        chosen, refused = self.decoding(window)
+        thawed, frozen = self.frost(window)
+        if isinstance(thawed, NotReady):
+            return Refused(thawed, frozen)
+        chosen, refused = self.decoding(thawed)
+        refused = frozen + refused
         if isinstance(chosen, NotReady):
             return Refused(chosen, refused)
         poses = self.locate(chosen)

@@ -1,12 +1,13 @@
 """A bounded, stamp-ordered record of one stream.
 
-It keeps what came within `horizon_ns` of its newest stamp, in stamp order whatever the order of arrival, and
-says of each push whether it was new, late, a duplicate, or a rewind. It never clears itself: what a rewind
-means is the observer's business.
+It keeps what came within `horizon_ns` of its newest stamp, up to a number, in stamp order whatever the order of
+arrival, and says of each push whether it was new, late, a duplicate, or a rewind. It never clears itself: what a
+rewind means is the observer's business.
 """
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right, insort
 from enum import Enum
 from typing import Generic, TypeVar
@@ -33,10 +34,12 @@ class Timeline(Generic[T]):
     Args:
         horizon_ns: what is older than the newest stamp by more than this is dropped.
         rewind_ns: a stamp further behind the newest than this is a rewind, not a late message.
+        most: values that are kept at most, the newest ones: a bound on memory, whatever a source sends.
     """
 
-    def __init__(self, horizon_ns: int, rewind_ns: int):
+    def __init__(self, horizon_ns: int, rewind_ns: int, most: int = sys.maxsize):
         self._horizon_ns = horizon_ns
+        self._most = most
         self._rewind_ns = rewind_ns
         self._stamps: list[int] = []
         self._values: list[T] = []
@@ -85,6 +88,7 @@ class Timeline(Generic[T]):
         self._stamps.insert(index, stamp_ns)
         self._values.insert(index, value)
         self._remember(stamp_ns)
+        self._trim()
         return Push.LATE
 
     def between(self, first_ns: int, last_ns: int) -> tuple[list[int], list[T]]:
@@ -110,6 +114,6 @@ class Timeline(Generic[T]):
 
     def _trim(self) -> None:
         limit = self._stamps[-1] - self._horizon_ns
-        if self._stamps[0] < limit:
-            keep = bisect_left(self._stamps, limit)
+        if self._stamps[0] < limit or len(self._stamps) > self._most:
+            keep = max(bisect_left(self._stamps, limit), len(self._stamps) - self._most)
             del self._stamps[:keep], self._values[:keep]

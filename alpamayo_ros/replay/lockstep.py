@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from alpamayo_ros.cdr import CdrError, header_stamp_ns
+from alpamayo_ros.cdr import CdrError, header
 from alpamayo_ros.contract import SECOND_NS, NotReady, Policy, Reason
 from alpamayo_ros.frames import Frames, Target
 from alpamayo_ros.geometry import Pose
@@ -176,10 +176,10 @@ class Lockstep:
         if stream == "odometry":
             return self._push_odometry(message)
         try:
-            stamp = header_stamp_ns(message.data)
+            stamp, frame_id = header(message.data)
         except CdrError as error:
             return [NotReady(Reason.MESSAGE_CORRUPT, stream, str(error))]
-        return self._observer.push_frame(stream, stamp, message.data)
+        return self._observer.push_frame(stream, stamp, message.data, frame_id)
 
     def _push_odometry(self, message: Recorded) -> list[Outcome]:
         try:
