@@ -257,7 +257,8 @@ def create(config: Config) -> Vla:
         raise ValueError("the vla policy has no checkpoint: set vla.checkpoint to a folder or hub id")
     device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     dtype = None if config.dtype == "auto" else config.dtype
-    loaded = vla.load(config.checkpoint, device, dtype, config.attention, config.base or None)
+    weights = "int8" if config.engine in PRESETS and PRESETS[config.engine].products == "int8" else None
+    loaded = vla.load(config.checkpoint, device, dtype, config.attention, config.base or None, weights)
     if config.guidance_weight != 1:
         guidance.check_supported(loaded.model)
     return Vla(config, loaded, _engine(config, loaded))

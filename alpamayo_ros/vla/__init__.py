@@ -19,8 +19,9 @@ def load(
     dtype: str | None = None,
     attention: str = "sdpa",
     base: str | None = None,
+    weights: str | None = None,
 ) -> Loaded:
     """Loads a released checkpoint; see `alpamayo_ros.vla.checkpoint.load`."""
     from alpamayo_ros.vla import checkpoint
 
-    return checkpoint.load(path_or_hub_id, device, dtype, attention, base)
+    return checkpoint.load(path_or_hub_id, device, dtype, attention, base, weights)

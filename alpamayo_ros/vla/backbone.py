@@ -15,6 +15,7 @@ from torch import nn
 from alpamayo_ros.vla.config import ModelConfig
 from alpamayo_ros.vla.errors import CheckpointError
 from alpamayo_ros.vla.kv import KeyValues
+from alpamayo_ros.vla.quantise import QuantisedLinear
 
 # transformers' vision encoder has its rotary base as a literal.
 _VISION_ROPE_THETA = 10000.0
@@ -46,7 +47,8 @@ def build_expert(config: ModelConfig) -> nn.Module:
 
 
 def materialise(model: nn.Module, device: torch.device | str) -> None:
-    """Gives an `Alpamayo` on the meta device its memory: parameters empty in its dtype, rotary frequencies computed.
+    """Gives an `Alpamayo` on the meta device its memory: parameters empty in its dtype (or in eight bits),
+    rotary frequencies computed.
 
     The frequencies stay float32 whatever the weights are; rounding them would change every angle (section 3.3).
 
@@ -56,7 +58,8 @@ def materialise(model: nn.Module, device: torch.device | str) -> None:
     vision = set(model.vlm.model.visual.modules())
     for name, module in model.named_modules():
         for key, parameter in module.named_parameters(recurse=False):
-            empty = torch.empty(parameter.shape, dtype=model.dtype, device=device)
+            dtype = parameter.dtype if isinstance(module, QuantisedLinear) else model.dtype
+            empty = torch.empty(parameter.shape, dtype=dtype, device=device)
             setattr(module, key, nn.Parameter(empty, requires_grad=parameter.requires_grad))
         for key, buffer in module.named_buffers(recurse=False):
             if not buffer.is_meta:

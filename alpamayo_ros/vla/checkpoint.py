@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from alpamayo_ros.vla import backbone, headers, hub, memory, reading, shards, tokens
+from alpamayo_ros.vla import backbone, headers, hub, memory, quantise, reading, shards, tokens
 from alpamayo_ros.vla.errors import CheckpointError
 from alpamayo_ros.vla.model import Alpamayo, build
 
@@ -37,6 +37,7 @@ def load(
     dtype: str | None = None,
     attention: str = "sdpa",
     base: str | None = None,
+    weights: str | None = None,
 ) -> Loaded:
     """Loads Alpamayo R1 or 1.5.
 
@@ -46,6 +47,7 @@ def load(
         attention: of the VLM: "sdpa", "eager", or "flash_attention_2" where flash-attn is installed.
         base: folder or hub id of the base VLM's config and tokenizer, instead of the one config.json names
             (nvidia/Cosmos-Reason2-8B and Qwen/Qwen3-VL-8B-Instruct are interchangeable).
+        weights: "fp8" or "int8" holds the layers' linears so (`quantise`), each quantised as it is read.
 
     Raises:
         CheckpointError: with what to do about it.
@@ -56,10 +58,12 @@ def load(
     target = torch.device(device)
     model = build(settings, dtype or settings.dtype, attention)
     check_tensors(model.state_dict(), found, folder)
+    if weights:
+        quantise.shrink(model, weights)
     _check_room(model, target, folder)
     _log.info("loading %s (%s, %d tensors) to %s as %s", folder, settings.variant, len(found), target, model.dtype)
     backbone.materialise(model, target)
-    shards.stream(found, model.state_dict())
+    shards.stream(found, model.state_dict(), {f"{name}.weight": one for name, one in quantise.linears(model)})
     return Loaded(model.eval(), vocabulary)
 
 
@@ -127,7 +131,10 @@ def _listed(what: str, items: list[str]) -> list[str]:
 
 
 def _check_room(model: Alpamayo, device: torch.device, folder: Path) -> None:
-    needed = sum(parameter.numel() for parameter in model.parameters()) * model.dtype.itemsize
+    needed = sum(
+        parameter.numel() * (1 if quantise.is_quantised(parameter) else model.dtype.itemsize)
+        for parameter in model.parameters()
+    )
     free = memory.free_bytes(device)
     if free is not None and needed > free:
         raise CheckpointError(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from alpamayo_ros.vla import backbone
+from alpamayo_ros.vla import backbone, quantise
 from alpamayo_ros.vla.action_input import ActionInput, ActionStatistics
 from alpamayo_ros.vla.config import DTYPES, ModelConfig
 from alpamayo_ros.vla.kv import KeyValues
@@ -136,9 +136,16 @@ def build(config: ModelConfig, dtype: str, attention: str) -> Alpamayo:
     return Alpamayo(config, getattr(torch, dtype), attention).eval()
 
 
-def create(config: ModelConfig, device: torch.device | str, dtype: str, seed: int) -> Alpamayo:
-    """A model with random weights on `device`: for training from nothing, and for benches."""
+def create(
+    config: ModelConfig, device: torch.device | str, dtype: str, seed: int, weights: str | None = None
+) -> Alpamayo:
+    """A model with random weights on `device`: for training from nothing, and for benches.
+
+    `weights`: "fp8" or "int8" holds the layers' linears so.
+    """
     model = build(config, dtype, "sdpa")
+    if weights:
+        quantise.shrink(model, weights)
     backbone.materialise(model, device)
     initialise(model, seed)
     return model
@@ -152,7 +159,13 @@ def initialise(model: Alpamayo, seed: int) -> None:
     """
     generator = torch.Generator(model.device).manual_seed(seed)
     deviation = model.config.text.get("initializer_range", 0.02)
+    small = dict(quantise.linears(model))
+    for linear in small.values():
+        whole = torch.empty(linear.weight.shape, dtype=model.dtype, device=model.device)
+        linear.take(whole.normal_(0.0, deviation, generator=generator))
     for name, parameter in model.named_parameters():
+        if name.rpartition(".")[0] in small:
+            continue
         if parameter.dim() > 1:
             parameter.normal_(0.0, deviation, generator=generator)
         else:

@@ -15,6 +15,7 @@ import torch
 
 from alpamayo_ros.vla.errors import CheckpointError
 from alpamayo_ros.vla.headers import ITEM_BYTES, Entry, total_bytes
+from alpamayo_ros.vla.quantise import QuantisedLinear
 
 _log = logging.getLogger(__name__)
 
@@ -23,8 +24,14 @@ _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF
 
 
 @torch.no_grad()
-def stream(tensors: Mapping[str, Entry], targets: Mapping[str, torch.Tensor]) -> None:
-    """Fills every target from its entry, file by file; the targets' dtype and device are kept."""
+def stream(
+    tensors: Mapping[str, Entry], targets: Mapping[str, torch.Tensor], quantised: Mapping[str, QuantisedLinear]
+) -> None:
+    """Fills every target from its entry, file by file; the targets' dtype and device are kept.
+
+    Args:
+        quantised: the linears that take an entry quantised; one at a time is held as it was stored.
+    """
     total, done = total_bytes(tensors.values()), 0
     files = sorted({tensor.file for tensor in tensors.values()})
     pinned = any(target.is_cuda for target in targets.values())
@@ -33,7 +40,12 @@ def stream(tensors: Mapping[str, Entry], targets: Mapping[str, torch.Tensor]) ->
         members = {name: tensor for name, tensor in tensors.items() if tensor.file == path}
         with path.open("rb", buffering=0) as file:
             for name, tensor in sorted(members.items(), key=lambda item: item[1].start):
-                _fill(file, tensor, targets[name], staging)
+                if name not in quantised:
+                    _fill(file, tensor, targets[name], staging)
+                    continue
+                stored = torch.empty(tensor.shape, dtype=_DTYPES[tensor.dtype], device=targets[name].device)
+                _fill(file, tensor, stored, staging)
+                quantised[name].take(stored)
         done += total_bytes(members.values())
         _log.info("shard %d of %d, %.2f of %.2f GB", number, len(files), done / 1e9, total / 1e9)
 

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from vla.engine_drives import Forced, Scene, difference, engine_of, noise_of, stopped_words, tick
+from vla.engine_drives import Forced, Scene, difference, engine_of, noise_of, off, stopped_words, tick
 from vla.models import FOLDERS, shrunk
 
 from alpamayo_ros import parity, policies
@@ -112,16 +112,6 @@ def test_kernels_round_no_more_than_their_twins():
                 assert ours < 1.5 * theirs + 1e-3 and theirs < 0.5, (name, ours, theirs)
 
 
-def off(ours, truth):
-    """The norm of the difference by the norm of what is true."""
-    pairs = list(zip(ours, truth, strict=True))
-    return (sum(norm2(a.float() - b.float()) for a, b in pairs) / sum(norm2(b.float()) for _, b in pairs)) ** 0.5
-
-
-def norm2(x):
-    return float(x.square().sum())
-
-
 @pytest.mark.parametrize("heads", [(16, 8, 128, 64), (4, 2, 32, 16)])
 def test_every_way_to_flow_and_to_decode_computes_what_the_twin_computes(heads):
     import torch
@@ -143,7 +133,7 @@ def test_every_way_to_flow_and_to_decode_computes_what_the_twin_computes(heads):
         counts = torch.arange(5, 5 + rows, dtype=torch.int32, device="cuda")
         table, then = (angles.cos(), angles.sin()), some(1024, queries * head)
         qkv = some(rows * tokens, (queries + 2 * kv) * head)
-        given = qkv, *gains, 1e-6, *table, prompt, own, state, counts, counts + 40, then
+        given = qkv, *gains, 1e-6, *table, prompt, own, state, counts, counts + 40, then, then
         wanted = twins.flow_attention(*given)
         for way in Fused().ways("flow", rows):
             assert off([way.flow_attention(*given)], [wanted]) < 5e-3, way
@@ -153,6 +143,107 @@ def test_every_way_to_flow_and_to_decode_computes_what_the_twin_computes(heads):
         ways = Fused().ways("decode", rows)
         found = [way.decode_attention(*given) for way in ways]
         assert off(found[:1], [wanted]) < 1e-2 and all(torch.equal(one, found[0]) for one in found)
+
+
+@pytest.mark.parametrize("products", ["fp8", "int8"])
+def test_quantised_products_are_their_twins(products):
+    """Of one row, of few rows and of many, with every fusion; sums of float8 products are not quite float32."""
+    import torch
+
+    from alpamayo_ros.vla import quantise
+    from alpamayo_ros.vla.engine.kernels.fused import Fused
+    from alpamayo_ros.vla.engine.weights import Matrix
+
+    generator = torch.Generator("cuda").manual_seed(0)
+
+    def some(*shape, scale=1.0):
+        return (torch.randn(shape, device="cuda", generator=generator) * scale).bfloat16()
+
+    for rows, columns in ((512, 256), (4096, 4096), (1024, 8256)):
+        matrix = Matrix(*quantise.rows(some(rows, columns, scale=0.02), quantise.FORMATS[products]))
+        gain = 1 + 0.1 * some(columns)
+        for count in (1, 6, 64, 200):
+            x, base = some(count, columns), some(count, rows)
+            cases = {
+                "linear": (x, matrix),
+                "linear_parts": (x, matrix),
+                "norm_linear": (x, gain, 1e-6, matrix),
+                "linear_add": (x, matrix, base),
+                "gate_up": (x, matrix),
+                "norm_gate_up": (x, gain, 1e-6, matrix),
+            }
+            for ops in Fused().ways("decode", 1, True):
+                for name, given in cases.items():
+                    found, wanted = (summed(getattr(on, name)(*given)) for on in (ops, twins))
+                    bound = (5e-2 if "up" in name else 2e-2) if count > 64 else 6e-3
+                    assert off([found], [wanted]) < bound, (name, rows, columns, count, ops)
+
+
+def summed(parts):
+    """Any form of a product, as one tensor."""
+    if hasattr(parts, "scale"):
+        return parts.rows.float() * parts.scale[:, None]
+    return parts.sum(0) if parts.dim() == 3 else parts
+
+
+def test_activations_are_quantised_as_by_the_twin():
+    import torch
+
+    from alpamayo_ros.vla import quantise
+    from alpamayo_ros.vla.engine.kernels import rows
+
+    x = (torch.randn(70, 1000, generator=torch.Generator().manual_seed(0)) * 30).bfloat16().cuda()
+    x[3] = 0
+    cases = (x, rows.quantise(x)), (twins.silu_mul(x), rows.silu_mul_small(x))
+    for values, small in cases:
+        wanted, scale = quantise.rows(values, torch.float8_e4m3fn)
+        found, wanted = small.rows.float(), wanted.float()
+        assert torch.allclose(small.scale, scale, rtol=1e-2)
+        assert off([found], [wanted]) < 1e-2  # a division, or a SiLU, that rounds the other way
+
+
+@pytest.mark.parametrize("products, bound", [("fp8", 0.2), ("int8", 0.06)])
+def test_quantised_presets_stay_close_to_the_exact_one(products, bound):
+    from alpamayo_ros import vla
+
+    loaded = shrunk(vla.load(str(FOLDERS["1_5"] / "checkpoint"), "cuda", "bfloat16"))
+    scene = Scene(5, 2)
+    for samples in (1, 2):
+        forced = Forced(stopped_words(loaded, 8, samples), noise_of(samples))
+        settings = Settings(samples=samples, temperature=0.6, max_tokens=8)
+        engines = [engine_of(loaded, preset, samples) for preset in ("exact", products)]
+        twin = engine_of(loaded, products, samples, kernels=False)
+        for k in range(2):
+            _, truth = tick(engines[0], loaded, scene[k], settings, forced=forced)
+            _, found = tick(engines[1], loaded, scene[k], settings, forced=forced)
+            _, wanted = tick(twin, loaded, scene[k], settings, forced=forced)
+            for name, count in ("logits", 8), ("velocities", 1):
+                true, ours, theirs = (getattr(trace, name)[:count] for trace in (truth, found, wanted))
+                assert off(ours, true) < bound and off(ours, theirs) < bound, (name, off(ours, true), off(ours, theirs))
+
+
+def test_weights_in_eight_bits_are_never_on_the_device_in_more():
+    """While a model is loaded so, no more is taken than it keeps and one tensor as it was stored."""
+    import torch
+
+    from alpamayo_ros import vla
+
+    gc.collect()
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    loaded = vla.load(str(FOLDERS["r1"] / "checkpoint"), "cuda", "bfloat16", weights="int8")
+    kept, peak = torch.cuda.memory_allocated() - before, torch.cuda.max_memory_allocated() - before
+    linears = [p for p in loaded.model.parameters() if p.dtype == torch.int8]
+    assert linears and peak - kept < 16 * max(p.numel() for p in linears) + (1 << 20)
+
+
+def test_the_policy_drives_in_eight_bits():
+    options = {"device": "cuda", "dtype": "bfloat16", "max_reasoning_tokens": 16, "engine": "int8"}
+    policy = policies.load("vla", checkpoint=str(FOLDERS["r1"] / "checkpoint"), **options)
+    plan = policy(make_example(height=270, width=480))
+    assert policy._engine is not None and np.isfinite(plan.xyz).all()
+    policy.close()
 
 
 @pytest.mark.parametrize("scale, temperature, top_p", [(2, 0.6, 0.98), (0.3, 1.0, 0.9), (20, 0.6, 0.5), (2, 1.5, 0.01)])

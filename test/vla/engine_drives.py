@@ -77,6 +77,16 @@ def difference(ours, theirs):
     return max(float((a.float() - b.float()).abs().max()) for a, b in zip(ours, theirs, strict=True))
 
 
+def off(ours, truth):
+    """The norm of the difference by the norm of what is true."""
+    pairs = list(zip(ours, truth, strict=True))
+    return (sum(_norm2(a.float() - b.float()) for a, b in pairs) / sum(_norm2(b.float()) for _, b in pairs)) ** 0.5
+
+
+def _norm2(x):
+    return float(x.square().sum())
+
+
 __all__ = [
-    "Forced", "Scene", "difference", "engine_of", "noise_of", "plain", "prompt_of", "stopped_words", "tick",
+    "Forced", "Scene", "difference", "engine_of", "noise_of", "off", "plain", "prompt_of", "stopped_words", "tick",
 ]  # fmt: skip

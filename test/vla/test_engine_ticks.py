@@ -141,4 +141,4 @@ def test_where_a_tick_of_the_engine_fails_the_plain_path_takes_over(small, monke
 
 def test_presets_are_what_the_option_offers():
     assert policy.Config.__dataclass_fields__["engine"].metadata["choices"] == ("auto", "plain", *PRESETS)
-    assert {name for name, preset in PRESETS.items() if preset.stateful} == {"exact"}
+    assert {name for name, preset in PRESETS.items() if preset.stateful} == {"exact", "fp8", "int8"}

@@ -94,8 +94,8 @@ class Engine:
         self._pool = torch.cuda.graph_pool_handle() if self._graphs else None
         self._ops = operations(switches, model)
         with torch.no_grad():
-            self._text = weights.pack(language, config.text)
-            self._expert = weights.pack(model.expert, config.expert_text)
+            self._text = weights.pack(language, config.text, switches.products)
+            self._expert = weights.pack(model.expert, config.expert_text, switches.products)
             self._head = weights.Matrix(model.vlm.lm_head.weight.detach())
             self._embed = language.embed_tokens.weight.detach()
         self._scale, self._seen_weights = model.action_space.scale(), _fingerprint(model)
@@ -317,9 +317,10 @@ class Engine:
         """What `make` makes of the kernels in their quickest arrangement; `what` begins with work and samples."""
         if self._ops is twins:
             return make(self._ops)
-        ways = self._ops.ways(*what[:2])
+        ways = self._ops.ways(*what[:2], self._text.layers[0].qkv.scale is not None)
         sizes = [tuple(stack.layers[0].qkv.weight.shape) for stack in (self._text, self._expert)]
-        what = *what, self.switches.dependent_launch, *sizes, torch.cuda.get_device_name(self._model.device)
+        switches, device = self.switches, torch.cuda.get_device_name(self._model.device)
+        what = *what, switches.dependent_launch, switches.products, *sizes, device
         return quickest(what, ways, make, run, self._graphs)
 
 

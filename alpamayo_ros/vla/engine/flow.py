@@ -30,7 +30,7 @@ class Flow:
         self.counts = torch.zeros(rows, dtype=torch.int32, device=device)
         self.starts = torch.zeros(rows, dtype=torch.int32, device=device)
         times = torch.linspace(0, 1, steps + 1, device=device)
-        self._lengths = times[1:] - times[:-1]
+        self._lengths = (times[1:] - times[:-1]).tolist()
         # The times' features are the same in every tick.
         self._times = model.action_in_proj.timestep_fourier_encoder(times[:-1]).detach()
 
@@ -40,7 +40,7 @@ class Flow:
         for step, length in enumerate(self._lengths):
             v = self.velocity(x, step)
             velocities.append(v)
-            x = x + length * (path[step] if step < len(path) else v).float()
+            x = torch.add(x, path[step] if step < len(path) else v, alpha=length)
         return x, velocities
 
     def velocity(self, actions: torch.Tensor, step: int) -> torch.Tensor:
@@ -53,8 +53,10 @@ class Flow:
 
     def _inputs(self, actions: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
         """(R N, D) float32, as `ActionInput` under autocast."""
-        part = self._model.action_in_proj
-        flat = actions.flatten(0, 1)
-        features = [part.sinus[0](flat[:, 0]), part.sinus[1](flat[:, 1]), time.expand(len(flat), -1)]
-        encoded = part.encoder.trunk(torch.cat(features, dim=-1).to(self._model.dtype)).float()
-        return F.layer_norm(encoded, part.norm.normalized_shape, part.norm.weight.float(), part.norm.bias.float(), 1e-5)
+        part, flat = self._model.action_in_proj, actions.flatten(0, 1)
+        first, second = (sinus.freqs.flatten() for sinus in part.sinus)
+        x = self._ops.action_features(flat, first, second, time, self._model.dtype)
+        *blocks, last = part.encoder.trunk
+        for linear, _, norm in zip(blocks[::3], blocks[1::3], blocks[2::3], strict=True):
+            x = self._ops.silu_norm(F.linear(x, linear.weight, linear.bias), norm.weight)
+        return self._ops.wide_layer_norm(F.linear(x, last.weight, last.bias), part.norm.weight, part.norm.bias)

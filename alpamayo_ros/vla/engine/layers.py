@@ -60,7 +60,7 @@ def read_waypoints(
         qkv = ops.linear(h, layer.qkv)
         seen = ops.flow_attention(
             qkv, layer.q_gain, layer.k_gain, eps, *tables, store.prompt(index), store.own(index), store.state,
-            counts, starts, layer.out.weight,
+            counts, starts, layer.out.weight, layer.gate_up.weight,
         )  # fmt: skip
         x, h = ops.add_norm(x, ops.linear_parts(seen, layer.out), layer.post_gain, eps, layer.gate_up.weight)
         gated = ops.gate_up(h, layer.gate_up)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Switches:
-    """One switch a technique; all of them leave the model's mathematics as it is.
+    """One switch a technique; all but `products` leave the model's mathematics as it is.
 
     Attributes:
         kernels: Triton kernels; without them their twins in PyTorch (as on a CPU, or in float32).
@@ -16,6 +16,8 @@ class Switches:
         image_cache: an image seen in an earlier tick is not encoded again.
         draft: the last tick's reasoning is verified together with the prompt (one sample).
         prefix: the part of the next prompt that is known already is read after the tick, before the next one comes.
+        products: weights of the language model's and the expert's linears: "" as they are, "fp8" (and the activations
+            of large products), or "int8". Who loads a model for "int8" loads it so: bf16 weights are never on the card.
     """
 
     kernels: bool = True
@@ -24,6 +26,7 @@ class Switches:
     image_cache: bool = True
     draft: bool = True
     prefix: bool = True
+    products: str = ""
 
     @property
     def stateful(self) -> bool:
@@ -31,9 +34,10 @@ class Switches:
         return self.image_cache or self.draft or self.prefix
 
 
-_EXACT = Switches()
+_STATES = {"": Switches(), "_stateless": Switches(image_cache=False, draft=False, prefix=False)}
 
 PRESETS = {
-    "exact": _EXACT,
-    "exact_stateless": replace(_EXACT, image_cache=False, draft=False, prefix=False),
+    name + state: replace(switches, products=products)
+    for name, products in (("exact", ""), ("fp8", "fp8"), ("int8", "int8"))
+    for state, switches in _STATES.items()
 }

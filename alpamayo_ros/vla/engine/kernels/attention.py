@@ -15,6 +15,9 @@ from alpamayo_ros.vla.engine.kernels.common import ahead, fetch, launch, normed_
 
 DECODE_SPLITS = 15
 
+# Programs that fetch weights beside each row's and head's attention; more would fetch faster than the keys come.
+_FETCHERS = 2
+
 
 @triton.jit
 def _halves(base, at, d, live, half: tl.constexpr):
@@ -117,12 +120,25 @@ def _decode(
 @triton.jit
 def _flow(
     x_ptr, q_gain_ptr, k_gain_ptr, cos_ptr, sin_ptr, pk_ptr, pv_ptr, ok_ptr, ov_ptr, state_ptr, count_ptr, start_ptr,
-    part_ptr, top_ptr, total_ptr, capacity, slots, eps, scale,
+    part_ptr, top_ptr, total_ptr, next_ptr, later_ptr, capacity, slots, eps, scale,
     HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, TOKENS: tl.constexpr, PACKED: tl.constexpr,
-    BLOCK: tl.constexpr, SPLITS: tl.constexpr, PDL: tl.constexpr,
+    BLOCK: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr,
+    LATER_ROWS: tl.constexpr, LATER_STRIDE: tl.constexpr, LATER_LINES: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
-    """A program has the waypoints of PACKED heads, which share their keys, one after the other."""
+    """A program has the waypoints of PACKED heads, which share their keys, one after the other.
+
+    Programs beyond the splits only fetch what is multiplied with next: attention leaves the memory idle.
+    """
     groups: tl.constexpr = HEADS // PACKED
+    if LINES + LATER_LINES > 0:  # noqa: SIM102 - the one is known when the kernel is compiled
+        if tl.program_id(1) > SPLITS:
+            fetchers = tl.num_programs(0) * (tl.num_programs(1) - SPLITS - 1)
+            fetcher = tl.program_id(0) + tl.num_programs(0) * (tl.program_id(1) - SPLITS - 1)
+            if LINES > 0:
+                fetch(next_ptr, fetcher, fetchers, ROWS, STRIDE, LINES)
+            if LATER_LINES > 0:
+                fetch(later_ptr, fetcher, fetchers, LATER_ROWS, LATER_STRIDE, LATER_LINES)
+            return
     row, first_head, split = tl.program_id(0) // groups, tl.program_id(0) % groups * PACKED, tl.program_id(1)
     half: tl.constexpr = HEAD // 2
     width: tl.constexpr = (HEADS + 2 * KV) * HEAD
@@ -275,6 +291,8 @@ def flow_attention(
     pdl: bool = False,
     then: torch.Tensor | None = None,
     most: int = 0,
+    later: torch.Tensor | None = None,
+    most_later: int = 0,
     packed: int = 1,
     splits: int = 7,
     block: int = 64,
@@ -287,6 +305,8 @@ def flow_attention(
         cos, sin: (P, hd / 2) float32 tables by position.
         counts: (R,) int32, how many of a row's own slots are seen; starts: (R,) position of its first waypoint.
         then: weights of which `most` bytes are fetched for the product after this.
+        later: weights of which `most_later` bytes are fetched, beside all of those that come `then`, while the queries
+            look at the prompt; `most` counts for nothing then.
         packed: query heads of a program, which share their keys.
 
     Returns:
@@ -298,12 +318,16 @@ def flow_attention(
     part, top, total = _parts(rows * heads, splits + 1, tokens, head, qkv.device)
     y = torch.empty((rows * tokens, heads * head), dtype=torch.bfloat16, device=qkv.device)
     packed = min(packed, heads // kv)
-    _flow[(rows * heads // packed, splits + 1)](
-        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, counts, starts, part, top, total, capacity, slots, eps,
-        head**-0.5 * _LOG2E, heads, kv, head, tokens, packed, block, splits, num_warps=warps, **launch(pdl),
+    fetchers = _FETCHERS if most_later else 0
+    beside, *beside_lines = ahead(then if fetchers else None, 1 << 30, 1 << 10)
+    further, *further_lines = ahead(later, most_later, 1 << 10)
+    _flow[(rows * heads // packed, splits + 1 + fetchers)](
+        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, counts, starts, part, top, total, beside, further,
+        capacity, slots, eps, head**-0.5 * _LOG2E, heads, kv, head, tokens, packed, block, splits,
+        *beside_lines, *further_lines, num_warps=warps, **launch(pdl),
     )  # fmt: skip
     rows_each = 8
-    following, *lines = ahead(then, most, rows * heads * tokens // rows_each)
+    following, *lines = ahead(None if fetchers else then, most, rows * heads * tokens // rows_each)
     _combine[(rows * heads, tokens // rows_each)](
         part, top, total, y, following, heads, head, tokens, rows_each, splits + 1, *lines, num_warps=4, **launch(pdl)
     )

@@ -7,12 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
-from alpamayo_ros.vla.engine.kernels import attention, gemv, nucleus, patches, rows, stream
+from alpamayo_ros.vla.engine.kernels import action, attention, gemv, nucleus, patches, rows, stream
 from alpamayo_ros.vla.engine.kernels import draw as drawing
-from alpamayo_ros.vla.engine.weights import Matrix
-
-# Rows up to which a product is bound by its weights' bytes, so that streaming them beats a library's tiles.
-_FEW = 64
+from alpamayo_ros.vla.engine.weights import FEW, Matrix
 
 
 def _gemv(block_n: int, warps: int, block_k: int = 4096) -> dict:
@@ -45,16 +42,26 @@ _STREAM = {
 }
 
 _MB = 1 << 20
-# Bytes fetched ahead, streams that start early, and the flow's attention: packed heads, splits and warps.
+# Bytes fetched ahead, the same beside the flow's attention, streams that start early, and the attention's packed heads,
+# splits and warps.
 _FLOW_OF_ONE = (
-    (0, False, 1, 7, 4),
-    (12 * _MB, False, 1, 7, 4),
-    (12 * _MB, True, 1, 7, 4),
-    (12 * _MB, False, 2, 16, 8),
-    (12 * _MB, True, 2, 16, 8),
-    (12 * _MB, True, 2, 12, 8),
+    (0, 0, False, 1, 7, 4),
+    (12 * _MB, 0, False, 1, 7, 4),
+    (12 * _MB, 0, True, 1, 7, 4),
+    (12 * _MB, 8 * _MB, True, 1, 7, 4),
+    (16 * _MB, 16 * _MB, False, 1, 7, 4),
+    (16 * _MB, 16 * _MB, True, 1, 7, 4),
+    (16 * _MB, 24 * _MB, True, 1, 7, 4),
+    (16 * _MB, 16 * _MB, True, 2, 12, 8),
 )
-_FLOW_OF_MORE = ((0, False, 1, 7, 4), (0, False, 1, 4, 4), (0, False, 2, 3, 8), (0, False, 2, 5, 8))
+_FLOW_OF_MORE = (
+    (0, 0, False, 1, 7, 4),
+    (0, 0, False, 1, 4, 4),
+    (0, 0, False, 1, 2, 4),
+    (0, 0, False, 2, 3, 8),
+    (0, 0, False, 2, 5, 8),
+    (12 * _MB, 0, True, 2, 5, 8),
+)
 
 
 @dataclass(frozen=True)
@@ -63,26 +70,33 @@ class Fused:
     pdl: programmatic dependent launch: a kernel's weights are on their way before the kernel before it has ended.
     stream_pdl: the same for the products of few rows, whose weights wait for the kernel before anyway.
     ahead: bytes of a product's weights that kernels which leave the memory idle fetch for it.
+    beside: bytes of the product after the next that programs beside the flow's attention fetch.
     packed, splits, warps: of `attention.flow_attention`.
+    taller: times as many rows of weights a program where they are quantised, for as many bytes on their way.
     """
 
     pdl: bool = True
     stream_pdl: bool = False
     ahead: int = 0
+    beside: int = 0
     packed: int = 1
     splits: int = 7
     warps: int = 4
+    taller: int = 1
 
-    def ways(self, work: str, rows: int) -> list[Fused]:
+    def ways(self, work: str, rows: int, quantised: bool = False) -> list[Fused]:
         """Arrangements for the work of `rows` samples, one of which is the quickest on a device.
 
         They compute the same; where they split the keys differently sums round differently.
         """
+        if work == "decode" and quantised:
+            return [replace(self, ahead=size, taller=taller) for size in (0, 8 * _MB) for taller in (1, 2)]
         if work == "decode":
             return [replace(self, ahead=size) for size in (0, 8 * _MB, 16 * _MB)]
         found = []
-        for ahead, stream_pdl, packed, splits, warps in _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE:
-            found.append(replace(self, ahead=ahead, stream_pdl=stream_pdl, packed=packed, splits=splits, warps=warps))
+        for ahead, beside, stream_pdl, packed, splits, warps in _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE:
+            way = {"ahead": ahead, "beside": beside, "stream_pdl": stream_pdl}
+            found.append(replace(self, **way, packed=packed, splits=splits, warps=warps))
         return found
 
     def norm(self, x, gain, eps):
@@ -97,23 +111,32 @@ class Fused:
     def turn_and_keep(self, qkv, q_gain, k_gain, eps, cos, sin, keys, values, first):
         return rows.turn_and_keep(qkv, q_gain, k_gain, eps, cos, sin, keys, values, first)
 
-    def linear(self, x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
+    def linear(self, x: torch.Tensor | rows.Small, matrix: Matrix) -> torch.Tensor:
+        if isinstance(x, rows.Small):
+            return self._small_product(x, matrix)
         if len(x) == 1:
             return self._gemv(x, matrix)
-        if len(x) <= _FEW:
+        if len(x) <= FEW:
             return self._stream(x, matrix)
-        return F.linear(x, matrix.weight)
+        if matrix.scale is None:
+            return F.linear(x, matrix.weight)
+        if matrix.weight.dtype == torch.int8:
+            wide = torch.empty_like(matrix.weight, dtype=x.dtype)
+            return F.linear(x, torch.mul(matrix.weight, matrix.scale[:, None], out=wide))
+        return self._small_product(rows.quantise(x), matrix)
 
-    def linear_parts(self, x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
-        if 1 < len(x) <= _FEW:
+    def linear_parts(self, x: torch.Tensor | rows.Small, matrix: Matrix) -> torch.Tensor:
+        if not isinstance(x, rows.Small) and 1 < len(x) <= FEW:
             return self._stream(x, matrix, parts=True)
         return self.linear(x, matrix)
 
-    def gate_up(self, x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
+    def gate_up(self, x: torch.Tensor, matrix: Matrix) -> torch.Tensor | rows.Small:
         if len(x) == 1:
             return self._gemv(x, matrix, gated=True)
-        if len(x) <= _FEW:
+        if len(x) <= FEW:
             return self._stream(x, matrix, gated=True)
+        if matrix.weight.dtype == torch.float8_e4m3fn:  # what it is multiplied with is quantised as well
+            return rows.silu_mul_small(self.linear(x, matrix))
         return rows.silu_mul(self.linear(x, matrix))
 
     def norm_linear(self, x: torch.Tensor, gain: torch.Tensor, eps: float, matrix: Matrix) -> torch.Tensor:
@@ -121,7 +144,9 @@ class Fused:
             return self._gemv(x, matrix, gain=gain, eps=eps)
         return self.linear(self.norm(x, gain, eps), matrix)
 
-    def norm_gate_up(self, x: torch.Tensor, gain: torch.Tensor, eps: float, matrix: Matrix) -> torch.Tensor:
+    def norm_gate_up(
+        self, x: torch.Tensor, gain: torch.Tensor, eps: float, matrix: Matrix
+    ) -> torch.Tensor | rows.Small:
         if len(x) == 1:
             return self._gemv(x, matrix, gain=gain, eps=eps, gated=True)
         return self.gate_up(self.norm(x, gain, eps), matrix)
@@ -136,15 +161,18 @@ class Fused:
         return attention.decode_attention(*args, pdl=self.pdl, then=then, most=self.ahead)
 
     def flow_attention(self, *args):
-        *args, then = args
+        *args, then, later = args
         return attention.flow_attention(
-            *args, pdl=self.pdl, then=then, most=self.ahead,
+            *args, pdl=self.pdl, then=then, most=self.ahead, later=later, most_later=self.beside,
             packed=self.packed, splits=self.splits, warps=self.warps,
         )  # fmt: skip
 
     def linear_gelu(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         return torch._addmm_activation(bias, x, weight.t(), use_gelu=True)  # one kernel of cuBLASLt
 
+    action_features = staticmethod(action.action_features)
+    silu_norm = staticmethod(action.silu_norm)
+    wide_layer_norm = staticmethod(action.wide_layer_norm)
     add_layer_norm = staticmethod(patches.add_layer_norm)
     turn_patches = staticmethod(patches.turn_patches)
     edge = staticmethod(nucleus.edge)
@@ -152,8 +180,14 @@ class Fused:
     settle = staticmethod(drawing.settle)
 
     def _gemv(self, x: torch.Tensor, matrix: Matrix, gated: bool = False, **fusions) -> torch.Tensor:
-        tuned = _GEMV.get(tuple(matrix.weight.shape), {})
+        tuned = dict(_GEMV.get(tuple(matrix.weight.shape), {"block_n": 4}))
+        if matrix.scale is not None:
+            tuned["block_n"] *= self.taller
         return gemv.gemv(x, matrix.weight, matrix.scale, gated=gated, pdl=self.pdl, **fusions, **tuned)
+
+    def _small_product(self, x: rows.Small, matrix: Matrix) -> torch.Tensor:
+        scales = x.scale[:, None], matrix.scale[None]
+        return torch._scaled_mm(x.rows, matrix.weight.t(), *scales, out_dtype=torch.bfloat16, use_fast_accum=True)
 
     def _stream(self, x: torch.Tensor, matrix: Matrix, parts: bool = False, gated: bool = False) -> torch.Tensor:
         shape = tuple(matrix.weight.shape)
@@ -161,6 +195,8 @@ class Fused:
         if tuned is None and matrix.scale is None:
             return F.linear(x, matrix.weight)
         options = (tuned or {}) | ({} if parts else {"splits": 1})
+        if matrix.scale is not None and shape[1] % 128 == 0:
+            options |= {"block_k": 128, "stages": 4}
         return stream.stream(x, matrix.weight, matrix.scale, gated=gated, pdl=self.stream_pdl, **options)
 
 

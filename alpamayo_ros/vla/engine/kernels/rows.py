@@ -1,9 +1,11 @@
 """Row-wise kernels between the products: residual and RMS norm, SiLU gate, head norms with rotary embedding.
 
-Twins: `twins.norm`, `twins.add_norm`, `twins.silu_mul`, `twins.turn_and_keep`.
+Twins: `twins.norm`, `twins.add_norm`, `twins.silu_mul`, `twins.turn_and_keep`, `vla.quantise.rows`.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import triton
@@ -106,6 +108,62 @@ def silu_mul(x: torch.Tensor) -> torch.Tensor:
     block = min(2048, power_of_2(size))
     _silu_mul[(rows, triton.cdiv(size, block))](x, y, size, block, num_warps=4)
     return y
+
+
+@dataclass(frozen=True, eq=False)
+class Small:
+    """(M, K) float8 e4m3 rows and their (M,) float32 scales."""
+
+    rows: torch.Tensor
+    scale: torch.Tensor
+
+
+@triton.jit
+def _small_row(x, y_ptr, scale_ptr, inside):
+    """Keeps one float32 row quantised."""
+    scale = tl.maximum(tl.max(tl.abs(x), axis=0), 1e-12) / 448.0
+    tl.store(y_ptr, tl.minimum(tl.maximum(x / scale, -448.0), 448.0).to(tl.float8e4nv), mask=inside)
+    tl.store(scale_ptr, scale)
+
+
+@triton.jit
+def _silu_mul_small(x_ptr, y_ptr, scale_ptr, SIZE: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    cols = tl.arange(0, BLOCK)
+    inside = cols < SIZE
+    gate = tl.load(x_ptr + row * 2 * SIZE + cols, mask=inside, other=0.0).to(tl.float32)
+    up = tl.load(x_ptr + row * 2 * SIZE + SIZE + cols, mask=inside, other=0.0).to(tl.float32)
+    _small_row(rounded(rounded(silu(gate)) * up), y_ptr + row * SIZE + cols, scale_ptr + row, inside)
+
+
+def silu_mul_small(x: torch.Tensor) -> Small:
+    """(M, 2 I) bfloat16, gates then ups -> (M, I), quantised."""
+    small = _small(x.shape[0], x.shape[1] // 2, x.device)
+    size = small.rows.shape[1]
+    _silu_mul_small[(len(x),)](x, small.rows, small.scale, size, power_of_2(size), num_warps=2 * _warps(size))
+    return small
+
+
+@triton.jit
+def _quantise(x_ptr, y_ptr, scale_ptr, SIZE: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    cols = tl.arange(0, BLOCK)
+    inside = cols < SIZE
+    x = tl.load(x_ptr + row * SIZE + cols, mask=inside, other=0.0).to(tl.float32)
+    _small_row(x, y_ptr + row * SIZE + cols, scale_ptr + row, inside)
+
+
+def quantise(x: torch.Tensor) -> Small:
+    """(M, K) bfloat16 rows, quantised."""
+    small = _small(*x.shape, x.device)
+    size = x.shape[1]
+    _quantise[(len(x),)](x, small.rows, small.scale, size, power_of_2(size), num_warps=_warps(size))
+    return small
+
+
+def _small(rows: int, size: int, device: torch.device) -> Small:
+    scale = torch.empty(rows, dtype=torch.float32, device=device)
+    return Small(torch.empty((rows, size), dtype=torch.float8_e4m3fn, device=device), scale)
 
 
 @triton.jit

@@ -6,10 +6,16 @@ the plain path rounds them; attention is float32 inside, as in the flash kernels
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
-from alpamayo_ros.vla.engine.weights import Matrix
+from alpamayo_ros.vla import quantise
+from alpamayo_ros.vla.engine.weights import FEW, Matrix
+
+# Of the action input's norms.
+_EPS = 1e-5
 
 
 def norm(x: torch.Tensor, gain: torch.Tensor, eps: float) -> torch.Tensor:
@@ -33,7 +39,11 @@ def linear(x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
     """(M, K) -> (M, N) with the weights as they are, scaled after the product."""
     if matrix.scale is None:
         return F.linear(x, matrix.weight)
-    return (F.linear(x.float(), matrix.weight.float()) * matrix.scale).to(x.dtype)
+    dtype, x = x.dtype, x.float()
+    if len(x) > FEW and matrix.weight.dtype == torch.float8_e4m3fn:
+        small, scale = quantise.rows(x, matrix.weight.dtype)
+        x = small.float() * scale[:, None]
+    return (F.linear(x, matrix.weight.float()) * matrix.scale).to(dtype)
 
 
 def linear_parts(x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
@@ -99,7 +109,9 @@ def decode_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, the
     return _attended(q[:, None], prompt, own, seen.expand(len(q), -1))
 
 
-def flow_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, counts, starts, then=None) -> torch.Tensor:
+def flow_attention(
+    qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, counts, starts, then=None, later=None
+) -> torch.Tensor:
     (_, kv, slots, head), capacity = own[0].shape, prompt[0].shape[1]
     rows = len(counts)
     tokens = len(qkv) // rows
@@ -127,6 +139,20 @@ def _attended(q: torch.Tensor, prompt, own, seen: torch.Tensor) -> torch.Tensor:
     out = weights @ v.float().masked_fill(~seen[:, None, :, None], 0.0)
     out = out.unflatten(2, (heads // k.shape[1], tokens)).permute(0, 3, 1, 2, 4)
     return out.reshape(rows * tokens, heads * head).to(q.dtype)
+
+
+def action_features(actions, first, second, time, dtype) -> torch.Tensor:
+    parts = [actions[:, n, None].float() * freqs * (2 * math.pi) for n, freqs in enumerate((first, second))]
+    waves = [math.sqrt(2) * wave for phase in parts for wave in (phase.sin(), phase.cos())]
+    return torch.cat([*waves, time.expand(len(actions), -1)], dim=-1).to(dtype)
+
+
+def silu_norm(x: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+    return norm(F.silu(x), gain, _EPS)
+
+
+def wide_layer_norm(x: torch.Tensor, gain: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    return F.layer_norm(x.float(), gain.shape, gain.float(), shift.float(), _EPS)
 
 
 def add_layer_norm(x, delta, gain, shift, eps) -> tuple[torch.Tensor, torch.Tensor]:
