@@ -7,11 +7,13 @@ from importlib import import_module
 
 # name -> (module with main(argv), the question)
 BENCHES = {
+    "bridges": ("alpamayo_ros.bench.bridges", "does the closed loop hold over another stack's topics?"),
     "drive": ("alpamayo_ros.bench.drive", "how fast is a tick of the whole closed loop, world and DDS beside it?"),
     "engine": ("alpamayo_ros.bench.engine", "how long does a tick take with the real-time engine?"),
     "engine_kernels": ("alpamayo_ros.bench.engine_kernels", "how long does each kernel of the real-time engine take?"),
     "ingest": ("alpamayo_ros.bench.ingest", "what do camera frames cost on their way to a tick, and do any get lost?"),
     "observer": ("alpamayo_ros.bench.observer", "how long do a push and a window take?"),
+    "path": ("alpamayo_ros.bench.path", "how long does it take from camera JPEGs to the serialized Path?"),
     "replay": ("alpamayo_ros.bench.replay", "how fast is a replay beside decoding alone, and how large?"),
     "tiny": ("alpamayo_ros.bench.tiny", "how long does a tick of the small model take on torch and on ONNX Runtime?"),
     "vla": ("alpamayo_ros.bench.vla", "how long does a tick of the plain PyTorch model take?"),

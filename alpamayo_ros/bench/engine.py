@@ -62,6 +62,16 @@ MODES = (
     Mode("exact, scene change, draft rejected", "exact", 16, "rejected", share=0.4),
     Mode("plain, six samples", "", samples=6),
     Mode("exact, stateless, six samples", "exact_stateless", samples=6, share=0.6),
+    Mode("fp8, stateless", "fp8_stateless"),
+    Mode("fp8, 4 new images, draft accepted", "fp8", 4, "accepted"),
+    Mode("fp8, scene change, draft rejected", "fp8", 16, "rejected", share=0.4),
+    Mode("fp8, stateless, six samples", "fp8_stateless", samples=6, share=0.4),
+)
+# Those of a model whose weights are held in eight bits alone.
+SMALL_MODES = (
+    Mode("int8, stateless", "int8_stateless"),
+    Mode("int8, 4 new images, draft accepted", "int8", 4, "accepted"),
+    Mode("int8, 4 new images, draft rejected", "int8", 4, "rejected", share=0.4),
 )
 
 
@@ -72,17 +82,22 @@ def main(argv: Sequence[str]) -> int:
         return 0
     import torch
 
-    from alpamayo_ros.bench import engine_steps, stand_in
+    from alpamayo_ros.bench import engine_steps, path, stand_in
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     started = time.perf_counter()
-    loaded = stand_in.make(options.variant, options.size == "tiny", device, options.dtype, options.seed)
+    if options.memory_gb:
+        capacity = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(options.memory_gb * 1e9 / capacity)
+    tiny, weights = options.size == "tiny", options.weights or None
+    loaded = stand_in.make(options.variant, tiny, device, options.dtype, options.seed, weights)
     report = {
         "machine": plain_bench._machine(device),
         "settings": {name: getattr(options, name) for name in _KEPT},
         "make_seconds": time.perf_counter() - started,
     }
-    modes = [mode for mode in MODES if not options.modes or any(word in mode.name for word in options.modes)]
+    modes = SMALL_MODES if weights else MODES
+    modes = [mode for mode in modes if not options.modes or any(word in mode.name for word in options.modes)]
     bench = _Bench(loaded, options)
     report["prompt_tokens"] = len(bench.prompt.ids)
     report["failed"] = []
@@ -99,15 +114,23 @@ def main(argv: Sequence[str]) -> int:
         _write(report, options)
         report["profiles"] = [_tried(report, bench.profile, mode) for mode in modes if mode.preset]
         _write(report, options)
+    if options.path:
+        few = 8 if options.ticks else 1
+        report["path"] = _tried(report, lambda engine: path.of_model(loaded, engine, options.tokens, few), options.path)
+        _write(report, options)
     print(json.dumps({key: report[key] for key in report if key not in ("steps", "profiles")}, indent=1))
     return 1 if report["failed"] else 0
 
 
 def _chosen() -> list[dict[str, Any]]:
-    """The arrangements of kernels that were found quickest when the engines started."""
-    from alpamayo_ros.vla.engine.quickest import CHOSEN
+    """The arrangements of kernels that were found quickest when the engines started, and the others' times."""
+    from alpamayo_ros.vla.engine.quickest import CHOSEN, MEASURED
 
-    return [{"work": what[0], "samples": what[1]} | asdict(way) for what, way in CHOSEN.items()]
+    return [
+        {"work": what[0], "samples": what[1], "of": str(what[2:])} | asdict(way)
+        | {"measured_ms": [{"ms": ms} | asdict(one) for one, ms in MEASURED.get(what, {}).items()]}
+        for what, way in CHOSEN.items()
+    ]  # fmt: skip
 
 
 def _tried(report: dict[str, Any], work: Callable[[Any], Any], argument: Any) -> Any:
@@ -120,7 +143,10 @@ def _tried(report: dict[str, Any], work: Callable[[Any], Any], argument: Any) ->
         return None
 
 
-_KEPT = ("size", "variant", "dtype", "tokens", "flow_steps", "warmup", "ticks", "plain_ticks", "seed")
+_KEPT = (
+    "size", "variant", "dtype", "weights", "memory_gb", "tokens", "flow_steps", "warmup", "ticks", "plain_ticks",
+    "seed",
+)  # fmt: skip
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,6 +155,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--full-size", dest="size", action="store_const", const="full", help="same as --size full")
     parser.add_argument("--variant", choices=tuple(plain_bench.PROMPT_TOKENS), default="r1")
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
+    parser.add_argument("--weights", choices=("", "fp8", "int8"), default="", help="hold the model's linears so alone")
+    parser.add_argument("--memory-gb", type=float, default=0.0, help="the most that may be taken of the card's memory")
     parser.add_argument("--tokens", type=int, default=40, help="tokens read by the decoder after the prompt")
     parser.add_argument("--flow-steps", type=int, default=10)
     parser.add_argument("--warmup", type=int, default=5)
@@ -136,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plain-ticks", type=int, default=50, help="of the plain path")
     parser.add_argument("--modes", nargs="+", help="only modes whose names hold one of these words")
     parser.add_argument("--steps", action="store_true", help="also what a decode and a flow step are made of")
+    parser.add_argument("--path", default="", metavar="PRESET", help="also from camera JPEGs to the serialized Path")
     parser.add_argument("--height", type=int, default=1080)
     parser.add_argument("--width", type=int, default=1920)
     parser.add_argument("--seed", type=int, default=0)
@@ -315,7 +344,7 @@ class _Bench:
             "tokens_read": self.read.get(mode.name),
             "peak_bytes": self.peaks[mode.name],
         }
-        plain = next((m for m in MODES if not m.preset and m.samples == mode.samples), None)
+        plain = next((m for m in MODES if m.name in self.ticks and not m.preset and m.samples == mode.samples), None)
         if mode.preset and plain and self.ticks[plain.name] and mode.samples in RELEASED_MS:
             ours = 1e3 * float(np.median([tick.wall for tick in self.ticks[plain.name]]))
             line["reference_ms"] = min(ours, RELEASED_MS[mode.samples])

@@ -38,11 +38,11 @@ def tokenizer() -> Tokenizer:
     return made
 
 
-def make(variant: str, tiny: bool, device: str, dtype: str, seed: int = 0) -> Loaded:
-    """A model with random weights, made on the device."""
+def make(variant: str, tiny: bool, device: str, dtype: str, seed: int = 0, weights: str | None = None) -> Loaded:
+    """A model with random weights, made on the device; `weights` as of `vla.load`."""
     from alpamayo_ros.vla.checkpoint import Loaded
     from alpamayo_ros.vla.model import create
 
     settings = config.parse(released.config(variant, tiny), released.base(tiny))
     vocabulary = tokens.extend(tokenizer(), settings)
-    return Loaded(create(settings, device, dtype, seed), vocabulary)
+    return Loaded(create(settings, device, dtype, seed, weights), vocabulary)

@@ -34,20 +34,21 @@ def main(argv: Sequence[str]) -> int:
     """Runs the bench, prints it as JSON and writes it to a file where asked."""
     options = _parser().parse_args(argv)
     cv2.setNumThreads(1)
-    seen = _observations(options.ticks + WARM_UP)
+    seen = observations(options.ticks + WARM_UP)
     report: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 2)},
         "ticks": options.ticks,
         "threads": options.threads,
-        "onnx": _timed(policies.load("onnx", threads=options.threads), seen),
     }
+    if find_spec("onnxruntime"):
+        report["onnx"] = _timed(policies.load("onnx", threads=options.threads), seen)
     if find_spec("torch"):
         import torch
 
         torch.set_num_threads(options.threads)
-        small = str(paths.model("tiny"))
-        vla = policies.load("vla", checkpoint=small, device="cpu", dtype="float32", temperature=0.0, flow_steps=5)
-        report["torch"] = _timed(vla, seen)
+        chosen = {"device": options.device, "dtype": options.dtype, "engine": options.engine}
+        vla = policies.load("vla", checkpoint=str(paths.model("tiny")), temperature=0.0, flow_steps=5, **chosen)
+        report["torch"] = chosen | _timed(vla, seen)
     text = json.dumps(report, indent=1)
     print(text)
     if options.json:
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _observations(count: int) -> list[Observation]:
+def observations(count: int) -> list[Observation]:
     """Consecutive ticks of the rule driver's drive towards a light."""
     episode = Episode(next(scenarios(Split.HELD_OUT_SEED, (Family.TRAFFIC_LIGHT,))))
     seen: list[Observation] = []
@@ -85,5 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="alpamayo_ros bench tiny", description=__doc__.partition("\n")[0])
     parser.add_argument("--ticks", type=int, default=60)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="of PyTorch")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--engine", default="auto", help="preset of the real-time engine, or 'plain'")
     parser.add_argument("--json", type=Path)
     return parser
