@@ -22,6 +22,7 @@ setup(
     extras_require={
         "test": requirements("core") + requirements("test"),
         "replay": requirements("replay"),
+        "alpasim": requirements("alpasim"),
         "cluster": ["ray>=2.50"],
         "physical_ai_av": ["physical_ai_av>=0.2.3"],
         "vla": ["torch>=2.4", "transformers>=4.57", "safetensors", "tokenizers"],

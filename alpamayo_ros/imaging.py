@@ -136,6 +136,18 @@ def decode_compressed(message: bytes | memoryview) -> np.ndarray:
         data = reader.bytes()
     except CdrError as error:
         raise ImageError(Reason.MESSAGE_CORRUPT, f"no sensor_msgs/CompressedImage: {error}") from None
+    return decode_picture(data, stated)
+
+
+def decode_picture(data: bytes | memoryview, stated: str = "") -> np.ndarray:
+    """A JPEG or PNG file -> (H, W, 3) uint8 RGB.
+
+    Args:
+        stated: what the sender calls its format, for the error alone.
+
+    Raises:
+        ImageError: see `decode_compressed`.
+    """
     if data[:2] == b"\xff\xd8":
         return decode_jpeg(data)
     if data[:8] == b"\x89PNG\r\n\x1a\n":

@@ -1,8 +1,25 @@
-"""Checks a policy's options against the ranges and choices that its configuration's fields declare."""
+"""A policy's options: read from a command line, and checked against what its configuration's fields declare."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
+from typing import Any
+
+
+def named(text: str) -> tuple[str, Any]:
+    """ "name=value" of a command line, the value as JSON where it is JSON.
+
+    Raises:
+        ValueError: no "=".
+    """
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise ValueError(f"--option {text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def check(config: object) -> None:

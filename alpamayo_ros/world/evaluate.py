@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 
 from alpamayo_ros.contract import Policy
+from alpamayo_ros.policies.options import named
 from alpamayo_ros.world.episode import Size
 from alpamayo_ros.world.report import failures, summarise
 from alpamayo_ros.world.scenario import Family, Scenario
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
     split = None if options.split == "held_out" else Split(options.split)
     tried = list(islice(scenarios(split, families, options.seed), options.episodes))
     setup = Setup(options.seconds, options.latency, Size(options.height, options.width), options.open_every)
-    policy_options = dict(_option(text) for text in options.option)
+    policy_options = dict(named(text) for text in options.option)
     started = time.monotonic()
     trials = []
     for trial in evaluate(options.policy, policy_options, tried, setup, options.jobs):
@@ -103,21 +104,6 @@ def _load(policy: str, policy_options: dict[str, Any]) -> Policy | None:
 
 def _try(scenario: Scenario) -> Trial:
     return run_trial(scenario, _worker["policy"], _worker["setup"], _worker["draws"])
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """ "name=value", the value as JSON where it is JSON.
-
-    Raises:
-        ValueError: no "=".
-    """
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise ValueError(f"--option {text!r} is not NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
 
 
 def _show_progress(done: int, total: int, elapsed: float) -> None:
