@@ -93,11 +93,11 @@ def check(parameter: Parameter, value: Value) -> str | None:
     return None
 
 
-def declare(node: Node) -> None:
-    """Declares the whole table on a node, described and ranged."""
+def declare(node: Node, parameters: Iterable[Parameter] | None = None) -> None:
+    """Declares parameters on a node, described and ranged: the driver's whole table by default."""
     from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-    for parameter in table():
+    for parameter in table() if parameters is None else parameters:
         description = parameter.description
         if parameter.choices:
             description += f" One of: {', '.join(parameter.choices)}."
@@ -111,9 +111,10 @@ def declare(node: Node) -> None:
         node.declare_parameter(parameter.name, parameter.default, descriptor)
 
 
-def read(node: Node) -> dict[str, Value]:
-    """The present value of every parameter in the table."""
-    return {parameter.name: node.get_parameter(parameter.name).value for parameter in table()}
+def read(node: Node, parameters: Iterable[Parameter] | None = None) -> dict[str, Value]:
+    """Their present values: of the driver's whole table by default."""
+    named = table() if parameters is None else parameters
+    return {parameter.name: node.get_parameter(parameter.name).value for parameter in named}
 
 
 def observer_config(values: Mapping[str, Value]) -> ObserverConfig:

@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from alpamayo_ros.contract import PLAN_OFFSETS_NS, PLAN_PERIOD, SECOND_NS
+from alpamayo_ros.contract import PLAN_PERIOD, SECOND_NS
 from alpamayo_ros.geometry import Pose, yaw_of_quaternion
 
 # Waypoints over which speeds are averaged: a flow's controls are noisy from step to step.
 SMOOTHING = 5
-# A step shorter than this has no direction of its own (m).
-STEP = 0.005
+# Places nearer to each other than this have no direction of their own: a standing model's are noise (m).
+STEP = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,11 @@ class Intent:
 
     @cached_property
     def line(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The path without its standing parts: metres (M,), xyz (M, 3), yaw (M,), the metres strictly rising."""
-        kept = np.concatenate([[True], np.diff(self.way) > STEP])
+        """The path without its standing parts: metres (M,), xyz (M, 3), yaw (M,), the metres `STEP` apart at least."""
+        kept = [0]
+        for number, metres in enumerate(self.way.tolist()):
+            if metres - self.way[kept[-1]] >= STEP:
+                kept.append(number)
         return self.way[kept], self.xyz[kept], self.yaw[kept]
 
 
@@ -71,7 +74,3 @@ def intent(t0_ns: int, start: Pose, poses: Pose, speed: np.ndarray, acceleration
         t0_ns, np.concatenate([start.xyz[None], poses.xyz]), yaw, np.concatenate([[first], np.asarray(speed, float)])
     )
 
-
-def waypoints(count: int = len(PLAN_OFFSETS_NS)) -> np.ndarray:
-    """(count + 1,) seconds after t0 of an intent's waypoints."""
-    return np.arange(count + 1) * PLAN_PERIOD

@@ -110,6 +110,11 @@ class Keeper:
         return self._log.newest_ns
 
     @property
+    def frame_id(self) -> str:
+        """Odometry's frame."""
+        return self._frame
+
+    @property
     def plan_t0_ns(self) -> int | None:
         """The t0 of the plan that holds."""
         return None if self._heard is None else self._heard.t0_ns

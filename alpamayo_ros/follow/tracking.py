@@ -38,6 +38,8 @@ HALT_BRAKING = -1.0
 STANDING, MOST_POINTS = 4.0, 300
 # Steering: the bend is averaged over this way ahead, at least (m), and this time (s).
 BEND_WAY, BEND_TIME = 2.0, 0.6
+# Metres ahead within which the nearest place on a path is looked for.
+WINDOW = 6.0
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ def track(
     x, y, yaw = float(vehicle.pose.xyz[0]), float(vehicle.pose.xyz[1]), vehicle.yaw
     speed = max(vehicle.speed, 0.0)
     acceleration = min(max(vehicle.acceleration, -bounds.deceleration), bounds.acceleration)
-    place, aside, heading = path.nearest(x, y, yaw, 0)
+    place, aside, heading = path.nearest(x, y, yaw, 0.0, math.inf)
     wheels = _first_steering(vehicle, bounds, steering, path.bend(place, speed))
+    acceleration = max(_gentle(acceleration, speed, wheels, bounds), -SOFT_STOP * speed)
     began, rows = place, []
     count = points(intent, vehicle.stamp_ns) if braking is None else _stopping_points(speed, braking)
     for step in range((count - 1) * SUBSTEPS + 1):
@@ -83,9 +86,7 @@ def track(
         wish = _wish(path, now, place, speed) if braking is None else -braking
         change = min(max((wish - acceleration) / JERK_TIME, -bounds.jerk), bounds.jerk) * DT
         acceleration = min(max(acceleration + change, -bounds.deceleration), bounds.acceleration)
-        sideways = speed**2 * abs(math.tan(wheels)) / bounds.wheel_base
-        gentle = bounds.lateral_jerk / max(3.0 * sideways, 1e-6)
-        acceleration = min(max(acceleration, -gentle), gentle)
+        acceleration = _gentle(acceleration, speed, wheels, bounds)
         if wish < 0.0:
             acceleration = max(acceleration, -SOFT_STOP * speed)
         after = max(speed + acceleration * DT, 0.0)
@@ -136,10 +137,10 @@ def points(intent: Intent, stamp_ns: int) -> int:
 def deviation(intent: Intent, trajectory: Trajectory) -> tuple[float, float]:
     """How far a trajectory leaves an intent's path to the side at the most, and lies ahead of its last place (m)."""
     path = _Path(intent)
-    place, widest = 0.0, 0.0
+    place, widest, window = 0.0, 0.0, math.inf
     for (x, y, _), yaw in zip(trajectory.poses.xyz.tolist(), trajectory.yaw.tolist(), strict=True):
-        place, aside, _ = path.nearest(x, y, yaw, place)
-        widest = max(widest, abs(aside))
+        place, aside, _ = path.nearest(x, y, yaw, place, window)
+        widest, window = max(widest, abs(aside)), WINDOW
     return widest, place - float(intent.way[-1])
 
 
@@ -167,29 +168,37 @@ class _Path:
         self._along: list[float] = intent.way.tolist()
         self._pace: list[float] = intent.pace.tolist()
 
-    def nearest(self, x: float, y: float, yaw: float, place: float) -> tuple[float, float, float]:
-        """The place on the path, metres to the left of it and the heading relative to it; not before `place`.
+    def nearest(
+        self, x: float, y: float, yaw: float, place: float, window: float = WINDOW
+    ) -> tuple[float, float, float]:
+        """The nearest place on the path, metres to the left of it and the heading relative to it.
 
-        Both ends are continued straight on.
+        It is looked for from about `place` to `window` metres beyond; both ends are continued straight on.
         """
         last = len(self.way) - 2
         if last < 0:
             cos, sin = math.cos(self.yaw[0]), math.sin(self.yaw[0])
             dx, dy = x - self.x[0], y - self.y[0]
             return dx * cos + dy * sin, dy * cos - dx * sin, float(wrap_angle(yaw - self.yaw[0]))
-        segment = min(max(bisect_right(self.way, place) - 1, 0), last)
-        while True:
-            length = self.way[segment + 1] - self.way[segment]
-            ax, ay = self.x[segment], self.y[segment]
-            ux, uy = (self.x[segment + 1] - ax) / length, (self.y[segment + 1] - ay) / length
-            along = (x - ax) * ux + (y - ay) * uy
-            if along <= length or segment == last:
+        first = min(max(bisect_right(self.way, place) - 1, 0), last)
+        best = (math.inf, 0.0, 0.0, 0.0)
+        for segment in range(first, last + 1):
+            if self.way[segment] > place + window:
                 break
-            segment += 1
-        share = min(max(along / length, 0.0), 1.0)
-        tangent = self.yaw[segment] + share * (self.yaw[segment + 1] - self.yaw[segment])
-        aside = (y - ay) * ux - (x - ax) * uy
-        return self.way[segment] + along, aside, float(wrap_angle(yaw - tangent))
+            length = self.way[segment + 1] - self.way[segment]
+            dx, dy = x - self.x[segment], y - self.y[segment]
+            ux, uy = (self.x[segment + 1] - self.x[segment]) / length, (self.y[segment + 1] - self.y[segment]) / length
+            along, aside = dx * ux + dy * uy, dy * ux - dx * uy
+            share = along / length
+            low = -math.inf if segment == 0 else 0.0
+            high = math.inf if segment == last else 1.0
+            inside = min(max(share, low), high)
+            off = math.hypot((share - inside) * length, aside)
+            if off < best[0]:
+                bounded = min(max(inside, 0.0), 1.0)
+                tangent = self.yaw[segment] + bounded * (self.yaw[segment + 1] - self.yaw[segment])
+                best = off, self.way[segment] + inside * length, aside, tangent
+        return best[1], best[2], float(wrap_angle(yaw - best[3]))
 
     def bend(self, place: float, speed: float) -> float:
         """The path's curvature from a place on, averaged over the way that follows."""
@@ -222,6 +231,13 @@ def _wish(path: _Path, now: float, place: float, speed: float) -> float:
     behind = min(max(path.along(now) - place, -PLACE_ERROR), PLACE_ERROR)
     ahead = (path.pace(now + AHEAD) - pace) / AHEAD
     return ahead + 2.0 * LONGITUDINAL * (pace - speed) + LONGITUDINAL**2 * behind
+
+
+def _gentle(acceleration: float, speed: float, wheels: float, bounds: Bounds) -> float:
+    """An acceleration within the bound of lateral jerk on the arc that these wheels drive."""
+    sideways = speed**2 * abs(math.tan(wheels)) / bounds.wheel_base
+    most = bounds.lateral_jerk / max(3.0 * sideways, 1e-6)
+    return min(max(acceleration, -most), most)
 
 
 def _first_steering(vehicle: Vehicle, bounds: Bounds, steering: float | None, bend: float) -> float:

@@ -22,6 +22,8 @@ from alpamayo_ros.geometry import wrap_angle
 APART = 1.0
 # A vehicle slower than this stands (m/s): it needs no way ahead, and its trajectory may be exchanged.
 STANDING = 0.1
+# Below this the brake may be let off as fast as the vehicle comes to rest (m/s).
+CREEPING = 1.5
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,9 @@ def _shape(trajectory: Trajectory, limits: Limits) -> dict[str, tuple[float, flo
 def _motion(trajectory: Trajectory, limits: Limits) -> dict[str, tuple[float, float]]:
     steps = np.diff(trajectory.times)
     speed, acceleration = trajectory.speed, trajectory.acceleration
-    # The moment of coming to rest has a jerk that nobody plans: braking ends with the motion.
-    moving = (speed[1:] > 0.0) | (speed[:-1] <= 0.0)
-    jerk = np.where(moving, np.diff(acceleration) / steps, 0.0)
+    # Braking ends with the motion: to let the brake off in the last metre is no jerk that one could plan away.
+    released = (speed[1:] < CREEPING) & (acceleration[:-1] < 0.0) & (np.diff(acceleration) > 0.0)
+    jerk = np.where(released, 0.0, np.diff(acceleration) / steps)
     return {
         "time": (_most(steps - limits.time_step), 1e-6),
         "acceleration": (float(acceleration.max()), limits.acceleration),
