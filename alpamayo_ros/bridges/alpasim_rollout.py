@@ -36,6 +36,10 @@ MAX_WAITING_BYTES = 256 << 20
 _WARMING_UP = (Reason.CAMERA_MISSING, Reason.CAMERA_GAP, Reason.CAMERA_REPEAT)
 
 
+class Invalid(ValueError):
+    """Something that a simulator must not send; the message says what, and what is right."""
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """The path from an instant on, in the local frame.
@@ -159,11 +163,11 @@ def roles_of(available: Sequence[str], cameras: Mapping[str, str]) -> dict[str, 
     """Logical id -> role, of the cameras that the model looks at.
 
     Raises:
-        ValueError: the rollout lacks one.
+        Invalid: the rollout lacks one.
     """
     missing = [f"{role} ({identity})" for role, identity in cameras.items() if identity not in available]
     if missing:
-        raise ValueError(
+        raise Invalid(
             f"the rollout has the cameras {', '.join(sorted(available)) or 'none'}, and the model needs "
             f"{', '.join(missing)}: add them to the simulator's cameras, or name others with --camera ROLE=ID"
         )

@@ -1,4 +1,4 @@
-"""The driver service that AlpaSim calls: its sessions, and messages to values and back.
+"""The driver service that AlpaSim calls: its procedures, its sessions and their policies.
 
 Each session has a rollout and a policy of its own, so what one rollout has seen can be in no other's plan. The server's
 threads may call at once; the calls of one session take turns.
@@ -6,11 +6,10 @@ threads may call at once; the calls of one session take turns.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,17 +19,14 @@ import numpy as np
 
 from alpamayo_ros import __version__
 from alpamayo_ros.bridges import alpasim_messages as wire
-from alpamayo_ros.bridges.alpasim_rollout import Answer, Rollout, roles_of
+from alpamayo_ros.bridges.alpasim_rollout import Invalid, Rollout, roles_of
 from alpamayo_ros.bridges.alpasim_route import turn_text
-from alpamayo_ros.contract import PLAN_OFFSETS_NS, Policy, Reason
-from alpamayo_ros.geometry import Pose
-from alpamayo_ros.history import Sample, check_sample
+from alpamayo_ros.bridges.alpasim_values import response, sample, stamp_ns
+from alpamayo_ros.contract import Policy, Reason
 from alpamayo_ros.tick import Refused
 
 _log = logging.getLogger(__name__)
 
-US = 1000  # nanoseconds
-LATEST_US = 2**62 // US
 # Reasons that are this process's fault rather than the simulator's.
 _OURS = (Reason.POLICY_FAILED, Reason.PLAN_INVALID, Reason.TICK_FAILED)
 
@@ -130,12 +126,9 @@ class Service:
     def start_session(self, request: Any) -> Any:
         uuid = request.session_uuid
         if not uuid:
-            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "session_uuid is empty")
+            raise Invalid("session_uuid is empty")
         available = [camera.logical_id for camera in request.rollout_spec.vehicle.available_cameras]
-        try:
-            roles = roles_of(available, self._cameras)
-        except ValueError as error:
-            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
+        roles = roles_of(available, self._cameras)
         with self._lock:
             if uuid in self._sessions:
                 raise Refusal(grpc.StatusCode.ALREADY_EXISTS, f"session {uuid!r} is running; close it first")
@@ -157,27 +150,25 @@ class Service:
     def submit_image_observation(self, request: Any) -> Any:
         session, image = self._session(request.session_uuid), request.camera_image
         if image.logical_id not in session.available:
-            raise Refusal(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"camera {image.logical_id!r} is none of the session's: {', '.join(sorted(session.available))}",
-            )
+            known = ", ".join(sorted(session.available))
+            raise Invalid(f"camera {image.logical_id!r} is none of the session's: {known}")
         role = session.roles.get(image.logical_id)
         if role is None:  # the vehicle has more cameras than the model looks at
             return wire.Empty()
-        stamp_ns = _stamp_ns(image.frame_end_us, f"frame_end_us of {image.logical_id}")
+        exposed_ns = stamp_ns(image.frame_end_us, f"frame_end_us of {image.logical_id}")
         with _turn(session):
-            session.rollout.image(role, stamp_ns, image.image_bytes)
+            session.rollout.image(role, exposed_ns, image.image_bytes)
         return wire.Empty()
 
     def submit_egomotion_observation(self, request: Any) -> Any:
         session = self._session(request.session_uuid)
         poses = [
-            (_stamp_ns(given.timestamp_us, "timestamp_us of a pose"), _sample(given.pose))
+            (stamp_ns(given.timestamp_us, "timestamp_us of a pose"), sample(given.pose))
             for given in request.trajectory.poses
         ]
         with _turn(session):
-            for stamp_ns, sample in poses:
-                session.rollout.pose(stamp_ns, sample)
+            for at_ns, pose in poses:
+                session.rollout.pose(at_ns, pose)
         return wire.Empty()
 
     def submit_route(self, request: Any) -> Any:
@@ -195,7 +186,7 @@ class Service:
 
     def drive(self, request: Any) -> Any:
         session = self._session(request.session_uuid)
-        now_ns = _stamp_ns(request.time_now_us, "time_now_us")
+        now_ns = stamp_ns(request.time_now_us, "time_now_us")
         with _turn(session):
             answer = session.rollout.drive(now_ns)
         if isinstance(answer, Refused):
@@ -203,7 +194,7 @@ class Service:
             if answer.traceback:
                 _log.error("%s", answer.traceback)
             raise Refusal(status, str(answer.reason))
-        return _response(answer)
+        return response(answer)
 
     def get_version(self, request: Any) -> Any:
         major, minor, patch = wire.API_VERSION
@@ -265,8 +256,9 @@ def _answering(procedure: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerC
     def call(request: Any, context: grpc.ServicerContext) -> Any:
         try:
             return procedure(request)
-        except Refusal as refusal:
-            status, detail = refusal.status, str(refusal)
+        except (Refusal, Invalid) as refusal:
+            status = refusal.status if isinstance(refusal, Refusal) else grpc.StatusCode.INVALID_ARGUMENT
+            detail = str(refusal)
             _log.info("%s: %s", status.name, detail)
         except Exception as error:
             status, detail = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
@@ -274,57 +266,3 @@ def _answering(procedure: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerC
         context.abort(status, detail)
 
     return call
-
-
-def _stamp_ns(microseconds: int, what: str) -> int:
-    if not 0 < microseconds <= LATEST_US:
-        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"{what} is {microseconds}; it goes from 1 to {LATEST_US}")
-    return microseconds * US
-
-
-def _sample(pose: Any) -> Sample:
-    p, q = pose.vec, pose.quat
-    sample = (p.x, p.y, p.z, q.x, q.y, q.z, q.w)
-    refusal = check_sample(sample)
-    if refusal is not None:
-        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(refusal))
-    return sample
-
-
-def _response(answer: Answer) -> Any:
-    debug = wire.DebugInfo(unstructured_debug_info=json.dumps(_remarks(answer)).encode())
-    if answer.samples is not None and answer.tick is not None:
-        stamps = answer.tick.plan.t0_ns + np.asarray(PLAN_OFFSETS_NS, dtype=np.int64)
-        for xyz, quaternion in zip(answer.samples.xyz, answer.samples.quaternion, strict=True):
-            debug.sampled_trajectories.append(_trajectory(stamps, Pose(xyz, quaternion)))
-    return wire.DriveResponse(trajectory=_trajectory(answer.stamps_ns, answer.poses), debug_info=debug)
-
-
-def _trajectory(stamps_ns: Sequence[int] | np.ndarray, poses: Pose) -> Any:
-    rows = zip(np.asarray(stamps_ns).tolist(), poses.xyz.tolist(), poses.quaternion.tolist(), strict=True)
-    return wire.Trajectory(
-        poses=[
-            wire.PoseAtTime(
-                pose=wire.Pose(vec=wire.Vec3(x=x, y=y, z=z), quat=wire.Quat(w=qw, x=qx, y=qy, z=qz)),
-                timestamp_us=stamp_ns // US,
-            )
-            for stamp_ns, (x, y, z), (qx, qy, qz, qw) in rows
-        ]
-    )
-
-
-def _remarks(answer: Answer) -> dict[str, Any]:
-    """What the simulator's log says of an answer, as JSON: no reader of it has to trust it."""
-    if answer.tick is None:
-        return {"waiting": str(answer.waiting)}
-    tick, plan = answer.tick, answer.tick.plan
-    return {
-        "t0_us": plan.t0_ns // US,
-        "policy": plan.policy,
-        "command": tick.observation.command,
-        "reasoning": list(plan.reasoning),
-        "chosen": plan.chosen,
-        "notes": list(plan.notes),
-        "image_offsets_s": (tick.window.offsets_ns / 1e9).tolist(),
-        "timings_s": dict(plan.timings),
-    }
