@@ -57,7 +57,7 @@ def read_waypoints(
     eps, layers = stack.eps, stack.layers
     h = ops.norm(x, layers[0].input_gain, eps)
     for index, layer in enumerate(layers):
-        qkv = ops.linear(h, layer.qkv)
+        qkv = ops.linear_parts(h, layer.qkv)
         seen = ops.flow_attention(
             qkv, layer.q_gain, layer.k_gain, eps, *tables, store.prompt(index), store.own(index), store.state,
             counts, starts, layer.out.weight, layer.gate_up.weight,

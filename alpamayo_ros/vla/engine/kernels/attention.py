@@ -11,7 +11,16 @@ import torch
 import triton
 import triton.language as tl
 
-from alpamayo_ros.vla.engine.kernels.common import ahead, fetch, launch, normed_halves, power_of_2, rotated_halves, wait
+from alpamayo_ros.vla.engine.kernels.common import (
+    ahead,
+    fetch,
+    launch,
+    normed_halves,
+    power_of_2,
+    rotated_halves,
+    rounded,
+    wait,
+)
 
 DECODE_SPLITS = 15
 
@@ -25,6 +34,15 @@ def _halves(base, at, d, live, half: tl.constexpr):
     low = tl.load(base + at[:, None] + d[None, :], mask=live[:, None], other=0.0).to(tl.float32)
     high = tl.load(base + at[:, None] + half + d[None, :], mask=live[:, None], other=0.0).to(tl.float32)
     return low, high
+
+
+@triton.jit
+def _product(base, at, PARTS: tl.constexpr, total, live):
+    """Entries of a product that may have come in PARTS float32 parts, `total` entries apart, as float32."""
+    y = tl.load(base + at, mask=live, other=0.0).to(tl.float32)
+    for part in tl.static_range(1, PARTS):
+        y += tl.load(base + part * total + at, mask=live, other=0.0)
+    return rounded(y) if PARTS > 1 else y
 
 
 @triton.jit
@@ -120,10 +138,11 @@ def _decode(
 @triton.jit
 def _flow(
     x_ptr, q_gain_ptr, k_gain_ptr, cos_ptr, sin_ptr, pk_ptr, pv_ptr, ok_ptr, ov_ptr, state_ptr, count_ptr, start_ptr,
-    part_ptr, top_ptr, total_ptr, next_ptr, later_ptr, capacity, slots, eps, scale,
+    part_ptr, top_ptr, total_ptr, next_ptr, later_ptr, size, capacity, slots, eps, scale,
     HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, TOKENS: tl.constexpr, PACKED: tl.constexpr,
     BLOCK: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr,
-    LATER_ROWS: tl.constexpr, LATER_STRIDE: tl.constexpr, LATER_LINES: tl.constexpr, PDL: tl.constexpr,
+    LATER_ROWS: tl.constexpr, LATER_STRIDE: tl.constexpr, LATER_LINES: tl.constexpr, PARTS: tl.constexpr,
+    PDL: tl.constexpr,
 ):  # fmt: skip
     """A program has the waypoints of PACKED heads, which share their keys, one after the other.
 
@@ -152,7 +171,9 @@ def _flow(
     position = (start_place + token)[:, None] * half + d[None, :]
     cos, sin = tl.load(cos_ptr + position), tl.load(sin_ptr + position)
     wait(PDL)
-    low, high = _halves(x_ptr, (row * TOKENS + token) * width + head * HEAD, d, token < TOKENS, half)
+    asked = ((row * TOKENS + token) * width + head * HEAD)[:, None] + d[None, :]
+    some = (token < TOKENS)[:, None]
+    low, high = _product(x_ptr, asked, PARTS, size, some), _product(x_ptr, asked + half, PARTS, size, some)
     low, high = normed_halves(low, high, q_gain_low, q_gain_high, HEAD, eps)
     q_low, q_high = rotated_halves(low, high, cos, sin, True)
     top = tl.full((PACKED * TOKENS,), -float("inf"), tl.float32)
@@ -179,14 +200,16 @@ def _flow(
         top, total, out = _attend(q_low, q_high, k_low, k_high, v, (here < end)[None, :], scale, top, total, out)
     if split == SPLITS:
         each = tl.arange(0, TOKENS)
-        at, live = (row * TOKENS + each) * width, each < TOKENS
+        at, live = ((row * TOKENS + each) * width)[:, None], (each < TOKENS)[:, None]
         own = (start_place + each)[:, None] * half + d[None, :]
         own_cos, own_sin = tl.load(cos_ptr + own), tl.load(sin_ptr + own)
-        own_low, own_high = _halves(x_ptr, at + (HEADS + kv) * HEAD, d, live, half)
+        key = at + (HEADS + kv) * HEAD + d[None, :]
+        own_low, own_high = _product(x_ptr, key, PARTS, size, live), _product(x_ptr, key + half, PARTS, size, live)
         own_low, own_high = normed_halves(own_low, own_high, k_gain_low, k_gain_high, HEAD, eps)
         new_low, new_high = rotated_halves(own_low, own_high, own_cos, own_sin, True)
-        new_v = tl.load(x_ptr + at[:, None] + (HEADS + KV + kv) * HEAD + whole[None, :])
-        top, total, out = _attend(q_low, q_high, new_low, new_high, new_v, live[None, :], scale, top, total, out)
+        new_v = _product(x_ptr, at + (HEADS + KV + kv) * HEAD + whole[None, :], PARTS, size, live).to(tl.bfloat16)
+        seen = (each < TOKENS)[None, :]
+        top, total, out = _attend(q_low, q_high, new_low, new_high, new_v, seen, scale, top, total, out)
     slot = ((row * HEADS + head) * (SPLITS + 1) + split) * TOKENS + token
     tl.store(top_ptr + slot, top)
     tl.store(total_ptr + slot, total)
@@ -301,7 +324,8 @@ def flow_attention(
     """The waypoints of every row see the prompt, what the row said, and each other.
 
     Args:
-        qkv: (R N, (H + 2 KV) hd) bfloat16 products, not yet normed; N a power of two of at least 16.
+        qkv: (R N, (H + 2 KV) hd) bfloat16 products, not yet normed, or (parts, R N, ...) float32 parts of them; N a
+            power of two of at least 16.
         cos, sin: (P, hd / 2) float32 tables by position.
         counts: (R,) int32, how many of a row's own slots are seen; starts: (R,) position of its first waypoint.
         then: weights of which `most` bytes are fetched for the product after this.
@@ -314,7 +338,8 @@ def flow_attention(
     """
     (rows, kv, slots, head), capacity = own[0].shape, prompt[0].shape[1]
     rows = counts.shape[0]
-    heads, tokens = qkv.shape[1] // head - 2 * kv, qkv.shape[0] // rows
+    parts = qkv.shape[0] if qkv.dim() == 3 else 1
+    heads, tokens = qkv.shape[-1] // head - 2 * kv, qkv.shape[-2] // rows
     part, top, total = _parts(rows * heads, splits + 1, tokens, head, qkv.device)
     y = torch.empty((rows * tokens, heads * head), dtype=torch.bfloat16, device=qkv.device)
     packed = min(packed, heads // kv)
@@ -323,8 +348,8 @@ def flow_attention(
     further, *further_lines = ahead(later, most_later, 1 << 10)
     _flow[(rows * heads // packed, splits + 1 + fetchers)](
         qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, counts, starts, part, top, total, beside, further,
-        capacity, slots, eps, head**-0.5 * _LOG2E, heads, kv, head, tokens, packed, block, splits,
-        *beside_lines, *further_lines, num_warps=warps, **launch(pdl),
+        qkv.numel() // parts, capacity, slots, eps, head**-0.5 * _LOG2E, heads, kv, head, tokens, packed, block, splits,
+        *beside_lines, *further_lines, parts, num_warps=warps, **launch(pdl),
     )  # fmt: skip
     rows_each = 8
     following, *lines = ahead(None if fetchers else then, most, rows * heads * tokens // rows_each)

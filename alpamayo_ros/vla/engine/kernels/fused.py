@@ -31,7 +31,7 @@ _GEMV = {
 }
 # Few rows' products, by (M, N, K); None is the library's.
 _STREAM = {
-    (64, 4096, 2048): None,
+    (64, 4096, 2048): _stream(64, 64, 6, 2),
     (64, 2048, 2048): _stream(64, 64, 6, 4),
     (64, 16512, 2048): _stream(64, 64, 6),
     (64, 2048, 8256): _stream(64, 64, 6, 4),
@@ -40,27 +40,29 @@ _STREAM = {
     (6, 24576, 4096): _stream(64, 64, 4),
     (6, 4096, 12288): _stream(64, 128, 3, 4),
 }
+_LIBRARY = {(64, 4096, 2048)}
 
 _MB = 1 << 20
-# Bytes fetched ahead, the same beside the flow's attention, streams that start early, and the attention's packed heads,
-# splits and warps.
+# Bytes fetched ahead, the same beside the flow's attention, streams that start early, the library's products, and the
+# attention's packed heads, splits and warps.
 _FLOW_OF_ONE = (
-    (0, 0, False, 1, 7, 4),
-    (12 * _MB, 0, False, 1, 7, 4),
-    (12 * _MB, 0, True, 1, 7, 4),
-    (12 * _MB, 8 * _MB, True, 1, 7, 4),
-    (16 * _MB, 16 * _MB, False, 1, 7, 4),
-    (16 * _MB, 16 * _MB, True, 1, 7, 4),
-    (16 * _MB, 24 * _MB, True, 1, 7, 4),
-    (16 * _MB, 16 * _MB, True, 2, 12, 8),
+    (0, 0, False, True, 1, 7, 4),
+    (12 * _MB, 0, False, True, 1, 7, 4),
+    (12 * _MB, 0, True, True, 1, 7, 4),
+    (12 * _MB, 0, True, False, 1, 7, 4),
+    (16 * _MB, 8 * _MB, True, False, 1, 7, 4),
+    (16 * _MB, 16 * _MB, False, True, 1, 7, 4),
+    (16 * _MB, 16 * _MB, True, False, 1, 7, 4),
+    (16 * _MB, 24 * _MB, True, False, 1, 7, 4),
+    (16 * _MB, 16 * _MB, True, False, 2, 12, 8),
 )
 _FLOW_OF_MORE = (
-    (0, 0, False, 1, 7, 4),
-    (0, 0, False, 1, 4, 4),
-    (0, 0, False, 1, 2, 4),
-    (0, 0, False, 2, 3, 8),
-    (0, 0, False, 2, 5, 8),
-    (12 * _MB, 0, True, 2, 5, 8),
+    (0, 0, False, True, 1, 7, 4),
+    (0, 0, False, True, 1, 4, 4),
+    (0, 0, False, True, 1, 2, 4),
+    (0, 0, False, True, 2, 3, 8),
+    (0, 0, False, True, 2, 5, 8),
+    (12 * _MB, 0, True, True, 2, 5, 8),
 )
 
 
@@ -72,6 +74,7 @@ class Fused:
     ahead: bytes of a product's weights that kernels which leave the memory idle fetch for it.
     beside: bytes of the product after the next that programs beside the flow's attention fetch.
     packed, splits, warps: of `attention.flow_attention`.
+    library: a library's product where it alone is as quick as the stream, though no kernel overlaps with it.
     taller: times as many rows of weights a program where they are quantised, for as many bytes on their way.
     """
 
@@ -83,6 +86,7 @@ class Fused:
     splits: int = 7
     warps: int = 4
     taller: int = 1
+    library: bool = True
 
     def ways(self, work: str, rows: int, quantised: bool = False) -> list[Fused]:
         """Arrangements for the work of `rows` samples, one of which is the quickest on a device.
@@ -94,8 +98,8 @@ class Fused:
         if work == "decode":
             return [replace(self, ahead=size) for size in (0, 8 * _MB, 16 * _MB)]
         found = []
-        for ahead, beside, stream_pdl, packed, splits, warps in _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE:
-            way = {"ahead": ahead, "beside": beside, "stream_pdl": stream_pdl}
+        for ahead, beside, stream_pdl, library, packed, splits, warps in _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE:
+            way = {"ahead": ahead, "beside": beside, "stream_pdl": stream_pdl, "library": library}
             found.append(replace(self, **way, packed=packed, splits=splits, warps=warps))
         return found
 
@@ -192,7 +196,8 @@ class Fused:
     def _stream(self, x: torch.Tensor, matrix: Matrix, parts: bool = False, gated: bool = False) -> torch.Tensor:
         shape = tuple(matrix.weight.shape)
         tuned = _STREAM.get((len(x), *shape), {"splits": _splits(*shape)})
-        if tuned is None and matrix.scale is None:
+        library = tuned is None or self.library and (len(x), *shape) in _LIBRARY
+        if library and matrix.scale is None:
             return F.linear(x, matrix.weight)
         options = (tuned or {}) | ({} if parts else {"splits": 1})
         if matrix.scale is not None and shape[1] % 128 == 0:
