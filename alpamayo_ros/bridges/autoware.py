@@ -42,7 +42,8 @@ CLOCK_JUMP = JumpThreshold(
 
 
 class AutowareBridge(Node):
-    """`plan`, `odometry`, `route`, `goal` in; `trajectory`, `candidate_trajectories`, `reasoning`, `command` out.
+    """See the module. In: `alpamayo_driver/plan`, `odometry`, `route`, `goal`; out: `trajectory`,
+    `candidate_trajectories`, `reasoning`, `command`.
 
     Raises:
         MissingMessages: without autoware_planning_msgs.
@@ -82,7 +83,7 @@ class AutowareBridge(Node):
             self._out_reasoning = self.create_publisher(classes.StringStamped, "reasoning", latest)
         self._out_command = self.create_publisher(String, "command", latched)
         self._out_diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_subscription(DrivingPlan, "plan", self._on_plan, latest)
+        self.create_subscription(DrivingPlan, "alpamayo_driver/plan", self._on_plan, latest)
         self.create_subscription(Odometry, "odometry", self._on_odometry, sensor)
         self.create_subscription(classes.LaneletRoute, "route", self._on_route, latched)
         self.create_subscription(PoseStamped, "goal", self._on_goal, latest)
