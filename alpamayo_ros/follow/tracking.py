@@ -55,7 +55,7 @@ class Bounds:
     deceleration: float = 3.0
     jerk: float = 3.5
     lateral_acceleration: float = 4.0
-    lateral_jerk: float = 6.0
+    lateral_jerk: float = 5.5
     steering: float = 0.6
     steering_rate: float = 0.4
 
@@ -76,7 +76,8 @@ def track(
     acceleration = min(max(vehicle.acceleration, -bounds.deceleration), bounds.acceleration)
     place, aside, heading = path.nearest(x, y, yaw, 0.0, math.inf)
     wheels = _first_steering(vehicle, bounds, steering, path.bend(place, speed))
-    acceleration = max(_gentle(acceleration, speed, wheels, bounds), -SOFT_STOP * speed)
+    ahead = path.bend(place, speed)
+    acceleration = max(_gentle(acceleration, speed, wheels, ahead, bounds), -SOFT_STOP * speed)
     began, rows = place, []
     count = points(intent, vehicle.stamp_ns) if braking is None else _stopping_points(speed, braking)
     for step in range((count - 1) * SUBSTEPS + 1):
@@ -86,7 +87,8 @@ def track(
         wish = _wish(path, now, place, speed) if braking is None else -braking
         change = min(max((wish - acceleration) / JERK_TIME, -bounds.jerk), bounds.jerk) * DT
         acceleration = min(max(acceleration + change, -bounds.deceleration), bounds.acceleration)
-        acceleration = _gentle(acceleration, speed, wheels, bounds)
+        ahead = path.bend(place, speed)
+        acceleration = _gentle(acceleration, speed, wheels, ahead, bounds)
         if wish < 0.0:
             acceleration = max(acceleration, -SOFT_STOP * speed)
         after = max(speed + acceleration * DT, 0.0)
@@ -94,7 +96,7 @@ def track(
             after, acceleration = 0.0, 0.0
         grip = bounds.wheel_base * bounds.lateral_acceleration / max(speed, 1.0) ** 2
         sharpest = min(math.tan(bounds.steering), grip)
-        bend = steering_law(path.bend(place, speed), aside, heading, speed)
+        bend = steering_law(ahead, aside, heading, speed)
         wanted = math.atan(min(max(bounds.wheel_base * bend, -sharpest), sharpest))
         turn = min(max((wanted - wheels) / STEERING_TIME, -bounds.steering_rate), bounds.steering_rate) * DT
         mean = 0.5 * (speed + after)
@@ -233,9 +235,9 @@ def _wish(path: _Path, now: float, place: float, speed: float) -> float:
     return ahead + 2.0 * LONGITUDINAL * (pace - speed) + LONGITUDINAL**2 * behind
 
 
-def _gentle(acceleration: float, speed: float, wheels: float, bounds: Bounds) -> float:
-    """An acceleration within the bound of lateral jerk on the arc that these wheels drive."""
-    sideways = speed**2 * abs(math.tan(wheels)) / bounds.wheel_base
+def _gentle(acceleration: float, speed: float, wheels: float, ahead: float, bounds: Bounds) -> float:
+    """An acceleration within the bound of lateral jerk, on the arc that these wheels drive and on the one ahead."""
+    sideways = speed**2 * max(abs(math.tan(wheels)) / bounds.wheel_base, abs(ahead))
     most = bounds.lateral_jerk / max(3.0 * sideways, 1e-6)
     return min(max(acceleration, -most), most)
 
