@@ -42,6 +42,10 @@ class Tick:
     label: Label
 
 
+# From a plan, the instants of its t0 and of when it is ready, to the path to follow; None keeps the old one.
+Enter = Callable[[Plan, Snapshot, Snapshot], Path | None]
+
+
 @dataclass(frozen=True, eq=False)
 class Drive:
     """What came of an episode: the verdict, and how many ticks planned and how many were refused."""
@@ -59,6 +63,7 @@ def run(
     cameras: Cameras | None = None,
     source: Source | None = None,
     on_tick: Callable[[Tick], None] | None = None,
+    enter: Enter | None = None,
 ) -> Drive:
     """Drives an episode with a policy.
 
@@ -70,8 +75,13 @@ def run(
         cameras: renders the frames; None: one black image stands for all, for policies that look at none.
         source: None: a `GridSource`, which needs the episode's default timing.
         on_tick: called after each plan; the ticks are not kept.
+        enter: None: the plan itself is followed, by its stamps.
     """
-    return _Loop(episode, policy, latency, cameras, source or GridSource(), on_tick).run(seconds)
+    return _Loop(episode, policy, latency, cameras, source or GridSource(), on_tick, enter or _as_planned).run(seconds)
+
+
+def _as_planned(plan: Plan, then: Snapshot, now: Snapshot) -> Path:
+    return path_in_world(plan, then.ego.x, then.ego.y, then.ego.yaw)
 
 
 class _Loop:
@@ -79,14 +89,14 @@ class _Loop:
 
     def __init__(
         self, episode: Episode, policy: Policy, latency: float, cameras: Cameras | None, source: Source,
-        on_tick: Callable[[Tick], None] | None,
+        on_tick: Callable[[Tick], None] | None, enter: Enter,
     ) -> None:  # fmt: skip
         self._episode, self._policy, self._source = episode, policy, source
-        self._cameras, self._on_tick = cameras, on_tick
+        self._cameras, self._on_tick, self._enter = cameras, on_tick, enter
         self._latency_ns = int(round(latency * SECOND_NS))
         self._black = np.zeros((16, 16, 3), np.uint8)
         self._path: Path | None = None
-        self._coming: tuple[int, Path] | None = None  # the plan under way: when it is ready, and its path
+        self._coming: tuple[int, Plan, Snapshot] | None = None  # the plan under way: when it is ready, its t0's instant
         self._judge = Judge(episode.scene)
         self._planned = self._refused = 0
         self._control = Control(0.0, 0.0)
@@ -128,7 +138,8 @@ class _Loop:
     def _deliver(self) -> None:
         """Puts the plan under way into force, once its time has come."""
         if self._coming is not None and self._coming[0] <= self._episode.now_ns:
-            self._path, self._coming = self._coming[1], None
+            _, plan, then = self._coming
+            self._path, self._coming = self._enter(plan, then, self._episode.snapshot) or self._path, None
 
     def _image(self, role: str, stamp_ns: int) -> np.ndarray:
         return self._black if self._cameras is None else self._cameras.render(role, self._episode.at(stamp_ns))
@@ -136,8 +147,7 @@ class _Loop:
     def _plan(self, observation: Observation) -> None:
         plan = self._policy(observation)
         snapshot = self._episode.at(observation.t0_ns)
-        path = path_in_world(plan, snapshot.ego.x, snapshot.ego.y, snapshot.ego.yaw)
-        self._coming = (observation.t0_ns + self._latency_ns, path)
+        self._coming = (observation.t0_ns + self._latency_ns, plan, snapshot)
         self._planned += 1
         if self._on_tick is not None:
             self._on_tick(Tick(observation, snapshot, plan, label(self._episode.scene, snapshot)))
