@@ -21,7 +21,8 @@ CAR_BODIES = {
     "van": Body(5.4, 2.05, 2.5),
 }
 CONE_INTRUSION = 0.85  # metres from the lane's centre to the cones that narrow it
-WALKING_SPEED = 1.4
+WALKING_SPEED = 1.25
+BYSTANDER_ASIDE = (2.0, 3.2)  # metres beyond the paving; who wants to cross stands nearer
 
 
 @dataclass(frozen=True)
@@ -118,15 +119,12 @@ def build_cast(scenario: Scenario, roads: RoadMap) -> Cast:
     rng = scenario.stream("cast")
     events = (scenario.event_s, scenario.event_s + SECOND_EVENT_AFTER)
     pedestrians = _crossers(scenario, roads, events, rng) + _bystanders(scenario, roads, rng)
-    zebras = tuple(s for s in events if scenario.family is Family.PEDESTRIAN and rng.random() < 0.7)
-    if scenario.behaviour == "zebra":
-        zebras = events
     return Cast(
         cars=_actors(scenario, roads, rng) + _other_cars(scenario, roads, rng),
         pedestrians=pedestrians,
         lights=_lights(scenario, roads, rng),
         cones=_cones(scenario, events),
-        zebras=zebras,
+        zebras=events if scenario.family is Family.PEDESTRIAN or scenario.behaviour == "zebra" else (),
     )
 
 
@@ -212,7 +210,7 @@ def _crossers(
     for k, s in enumerate(events):
         from_left = (scenario.behaviour == "left") == (k == 0)
         start, end = (ends[1], ends[0]) if from_left else ends
-        margin = 1.6 + 1.6 * (1.0 - scenario.urgency)
+        margin = 1.3 + 1.1 * (1.0 - scenario.urgency)
         plans.append(PedestrianPlan(f"crosser_{k}", "pedestrian", s, start, end, int(rng.integers(6)), margin))
     return tuple(plans)
 
@@ -227,7 +225,8 @@ def _bystanders(scenario: Scenario, roads: RoadMap, rng: np.random.Generator) ->
         if rng.random() > chance:
             continue
         side = rng.random() < 0.5
-        d = roads.main.left + rng.uniform(1.3, 2.6) if side else roads.main.right - rng.uniform(1.3, 2.6)
+        aside = rng.uniform(*BYSTANDER_ASIDE)
+        d = roads.main.left + aside if side else roads.main.right - aside
         s = 20.0 + 55.0 * k + rng.uniform(0.0, 35.0)
         if any(abs(s - junction.s) < 25.0 for junction in roads.junctions):
             continue

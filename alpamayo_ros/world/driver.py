@@ -35,10 +35,10 @@ from alpamayo_ros.world.vehicle import ACCELERATION_LAG, BODY
 LEAD_BRAKES = 2.0  # m/s^2, assumed of a car with brake lamps
 MOVING_OFF, MOVING_OFF_TO = 1.2, 5.0  # m/s^2 and m/s, assumed of a slow car without them
 CUT_IN_HEADWAY = 0.6  # s, accepted behind a car that is still a lane's half aside
-LINE_MARGIN = 1.0  # metres before a stop line
-PERSON_MARGIN = 3.5  # metres before a person's line
+LINE_MARGIN = 2.0  # metres before a stop line: what a driver may be wrong by and still not run it
+PERSON_MARGIN = 5.0  # metres before a person's line
 PERSON_CLEAR = 0.9  # metres beyond the ego's side at which a person has crossed
-YELLOW_BRAKING = 3.0  # m/s^2, up to which a yellow light is braked for
+YELLOW_BRAKING = 3.5  # m/s^2, up to which a yellow light is braked for
 JERK, HARD_JERK = 2.5, 8.0  # m/s^3, and in emergencies
 CONE_SHIFT = 0.75  # metres aside
 CURVATURE_LAG = 0.2  # s
@@ -73,10 +73,12 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Stray:
-    """How far a drive strays from the rules' own: `aside` metres to the left, `pace` times the speed limit."""
+    """How far a drive strays from the rules' own: `aside` metres to the left, `pace` times the speed limit, and by
+    `room` metres too far at every stop (half of it behind cars)."""
 
     aside: float = 0.0
     pace: float = 1.0
+    room: float = 0.0
 
 
 STRAIGHT = Stray()
@@ -124,7 +126,7 @@ class _Rules:
     """The constraints of one situation, asked for at each step of the future."""
 
     def __init__(self, scene: Scene, now: Situation, stray: Stray) -> None:
-        self._now, self._aside = now, stray.aside
+        self._now, self._aside, self._astray = now, stray.aside, stray.room
         self.limit = scene.scenario.speed_limit * stray.pace
         self._posted = scene.scenario.speed_limit
         self._profile, self._profile_start = scene.speed_profile, scene.roads.route.start_s
@@ -137,11 +139,11 @@ class _Rules:
         if self._now.lead is not None:
             wishes.append((self._behind(self._now.lead, t, travelled, speed), Limit.LEAD))
         if self._stop_line is not None:
-            wishes.append((stop_within(speed, self._stop_line - travelled), Limit.SIGNAL))
+            wishes.append((stop_within(speed, self._stop_line + self._astray - travelled), Limit.SIGNAL))
         for person in self._now.crossers:
             room = person.room - travelled
             if room > 0.5 and not _crossed(person, t):
-                wishes.append((stop_within(speed, room - PERSON_MARGIN), Limit.CROSSER))
+                wishes.append((stop_within(speed, room - PERSON_MARGIN + self._astray), Limit.CROSSER))
         wish, limit = min(wishes, key=lambda pair: pair[0])
         return limit, wish
 
@@ -155,7 +157,8 @@ class _Rules:
     def _behind(self, lead: Lead, t: float, travelled: float, speed: float) -> float:
         moved, ahead_speed = _lead_after(lead, t)
         headway = HEADWAY - (HEADWAY - CUT_IN_HEADWAY) * min(lead.aside / (LANE / 2), 1.0)
-        return follow(speed, self.limit, lead.gap + moved - travelled, ahead_speed, headway)
+        gap = lead.gap + 0.5 * self._astray + moved - travelled
+        return follow(speed, self.limit, gap, ahead_speed, headway)
 
     def lateral_target(self, s: float, speed: float) -> float:
         """Metres to the left of the route to aim at: aside of the cones from some way before them."""

@@ -21,6 +21,7 @@ from alpamayo_ros.world.scenario import Scenario
 ASIDE = 0.4  # metres, standard deviation of the wandering to the side
 ASIDE_TIME, PACE_TIME = 2.5, 4.0  # s, over which it is remembered
 PACE = 0.12  # standard deviation of the speed limit's factor
+ROOM, ROOM_TIME = 1.6, 3.0  # metres, standard deviation of the mistake about where a stop ends; s
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +38,9 @@ class Sample:
 
 
 class Wanderer:
-    """The rule driver with a line and a pace that stray slowly (Ornstein-Uhlenbeck), seeded by the scenario.
+    """The rule driver with a line, a pace and stops that stray slowly (Ornstein-Uhlenbeck), seeded by the scenario.
 
-    It still stops and keeps its gaps by the rules, so that its drives stay lawful.
+    Where stops stray, a speed does not tell the room that is left: a learner has to look at the road for it.
     """
 
     name = "wanderer"
@@ -47,13 +48,14 @@ class Wanderer:
     def __init__(self, episode: Episode, stream: str = "wander") -> None:
         self._episode = episode
         self._rng = episode.scene.scenario.stream(stream)
-        self._aside = self._pace = 0.0
+        self._aside = self._pace = self._room = 0.0
 
     def __call__(self, observation: Observation) -> Plan:
         self._aside = self._stray(self._aside, ASIDE, ASIDE_TIME)
         self._pace = self._stray(self._pace, PACE, PACE_TIME)
+        self._room = self._stray(self._room, ROOM, ROOM_TIME)
         snapshot = self._episode.at(observation.t0_ns)
-        found = label(self._episode.scene, snapshot, Stray(self._aside, 1.0 + self._pace))
+        found = label(self._episode.scene, snapshot, Stray(self._aside, 1.0 + self._pace, self._room))
         return as_plan(found, observation.t0_ns)
 
     def _stray(self, value: float, deviation: float, memory: float) -> float:

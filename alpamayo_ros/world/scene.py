@@ -11,7 +11,7 @@ from alpamayo_ros.world.cast import Cast, build_cast
 from alpamayo_ros.world.longitudinal import bend_speed
 from alpamayo_ros.world.roads import RoadMap, build_roads
 from alpamayo_ros.world.scenario import Scenario
-from alpamayo_ros.world.scenery import Prop, build_scenery, cone_prop, signal_posts
+from alpamayo_ros.world.scenery import Prop, beacons, build_scenery, cone_prop, line_posts, signal_posts
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +44,13 @@ def build(scenario: Scenario) -> Scene:
     roads = build_roads(scenario)
     cast = build_cast(scenario, roads)
     lit = {plan.junction for plan in cast.lights}
+    marks = tuple(post for index in sorted(lit) for post in line_posts(roads, index))
+    marks += tuple(beacon for s in cast.zebras for beacon in beacons(roads, s))
     return Scene(
         scenario,
         roads,
         cast,
-        build_scenery(scenario, roads),
+        build_scenery(scenario, roads) + marks,
         tuple(signal_posts(roads, index) if index in lit else () for index in range(len(roads.junctions))),
         tuple(cone_prop(roads, s, d) for row in cast.cones for s, d in row.places),
     )

@@ -1,4 +1,4 @@
-"""What stands beside the road: trees, hedges, houses, lamp posts, speed signs, signal posts. Nothing of it moves.
+"""What stands beside the road: trees, hedges, houses, lamp posts, signs, signals, beacons. Nothing of it moves.
 
 The surroundings tell the zone, and with it the speed limit: kerbs and blocks of houses in town, hedges and small
 houses in the suburb, marker posts and trees in the country.
@@ -34,9 +34,13 @@ _BODIES = {
     "post": Body(0.14, 0.14, 1.0),
     "sign": Body(0.1, 0.8, 2.6),
     "signal": SIGNAL_BODY,
+    "line_post": Body(0.3, 0.3, 2.4),
+    "beacon": Body(0.3, 0.3, 3.2),
     "cone": Body(0.5, 0.5, 0.9),
 }
 CROSSED_REACH = 150.0  # metres of a road that the ego only crosses or leaves
+KERB_SIDE = 0.6  # metres beyond the paving, of posts and beacons
+ZEBRA_HALF = 2.0  # metres, half a zebra's length along the road
 _CLEAR = 1.0  # metres that anything but kerbside furniture keeps from paving
 
 
@@ -130,6 +134,22 @@ def signal_posts(roads: RoadMap, junction: int) -> tuple[Prop, ...]:
         x, y, yaw, _ = roads.main.curve.at(s, d)
         posts.append(Prop("signal", x, y, yaw, _BODIES["signal"], junction))
     return tuple(posts)
+
+
+def line_posts(roads: RoadMap, junction: int) -> tuple[Prop, ...]:
+    """The two banded posts at the ends of a signal's stop line, which the side cameras see from near by."""
+    return _pair(roads, "line_post", roads.junctions[junction].stop_s)
+
+
+def beacons(roads: RoadMap, zebra_s: float) -> tuple[Prop, ...]:
+    """The two beacons of a zebra, just beyond it, where they hide nobody who crosses."""
+    return _pair(roads, "beacon", zebra_s + ZEBRA_HALF + 0.3)
+
+
+def _pair(roads: RoadMap, kind: str, s: float) -> tuple[Prop, ...]:
+    """One on each side of the main road."""
+    places = [roads.main.curve.at(s, d)[:3] for d in (roads.main.right - KERB_SIDE, roads.main.left + KERB_SIDE)]
+    return tuple(Prop(kind, *place, _BODIES[kind]) for place in places)
 
 
 def cone_prop(roads: RoadMap, s: float, d: float) -> Prop:

@@ -111,7 +111,7 @@ class Snapshot:
         return replace(self, lights=tuple(replace(light, colour=colour) for light in self.lights))
 
 
-PEDESTRIAN_BODY = Body(0.5, 0.5, 1.75)
+PEDESTRIAN_BODY = Body(0.6, 0.7, 1.75)
 
 
 def blend(before: Snapshot, after: Snapshot, t_ns: int) -> Snapshot:

@@ -68,7 +68,7 @@ def test_a_car_indicates_before_it_cuts_in():
 def test_a_person_crosses_when_the_ego_comes_and_waits_for_one_who_blocks_the_way():
     scene = build(scenario("pedestrian", 4))
     crossing = scene.cast.pedestrians[0]
-    walked = [traffic.pedestrians[0].walked for _, _, traffic in played(scene, 8.0, 18.0)]
+    walked = [traffic.pedestrians[0].walked for _, _, traffic in played(scene, 8.0, 20.0)]
     assert walked[0] == 0.0
     assert walked[-1] == pytest.approx(abs(crossing.to_d - crossing.d), abs=0.1)
     blocked = [traffic.pedestrians[0].walked for _, _, traffic in played(scene, 0.0, 20.0, crossing.s - 4.0)]

@@ -13,6 +13,7 @@ from alpamayo_ros.world.scenery import LAMP_HEIGHTS, LAMP_RADIUS
 
 SKIN, HAIR = (224.0, 172.0, 134.0), (60.0, 42.0, 30.0)
 STEP_LENGTH = 0.75  # metres a step
+COAT_GLOW = 0.4  # of warning coats, which reflect what light there is
 GAIT_PHASES = 8
 CONE_ORANGE, CONE_WHITE = (255.0, 96.0, 16.0), (245.0, 245.0, 240.0)
 LAMPS = {"red": (255.0, 36.0, 28.0), "yellow": (255.0, 190.0, 20.0), "green": (40.0, 240.0, 130.0)}
@@ -26,22 +27,25 @@ def pedestrian(clothes: int, phase: int | None) -> Mesh:
     swing = 0.0 if phase is None else 0.34 * math.sin(2 * math.pi * phase / GAIT_PHASES)
     parts = []
     for side, forward in ((1, swing), (-1, -swing)):
-        y = side * 0.11
-        parts.append(_limb((0.0, y, 0.88), (forward, y, 0.0), 0.10, trousers))
+        y = side * 0.13
+        parts.append(_limb((0.0, y, 0.88), (forward, y, 0.0), 0.12, trousers))
     for side, forward in ((1, -swing), (-1, swing)):
-        y = side * 0.29
-        parts.append(_limb((0.0, y, 1.42), (0.8 * forward, y, 0.85), 0.06, tuple(0.85 * c for c in top)))
-    parts.append(frustum((-0.13, 0.13, -0.2, 0.2), (-0.14, 0.14, -0.25, 0.25), 0.84, 1.47, top))
+        y = side * 0.37
+        parts.append(_limb((0.0, y, 1.42), (0.8 * forward, y, 0.85), 0.08, tuple(0.85 * c for c in top), COAT_GLOW))
+    parts.append(frustum((-0.17, 0.17, -0.3, 0.3), (-0.17, 0.17, -0.3, 0.3), 0.7, 1.47, top, glow=COAT_GLOW))
     parts.append(disc(0.0, 0.0, 1.62, 0.16, HAIR))
     parts.append(disc(0.02, 0.0, 1.59, 0.125, SKIN))
     return join(*parts)
 
 
-def _limb(upper: tuple[float, float, float], lower: tuple[float, float, float], half: float, colour: RGB) -> Mesh:
+def _limb(
+    upper: tuple[float, float, float], lower: tuple[float, float, float], half: float, colour: RGB, glow: float = 0.0
+) -> Mesh:  # fmt: skip
     """A slanting square rod between two points."""
     ring = np.array([[half, half, 0.0], [-half, half, 0.0], [-half, -half, 0.0], [half, -half, 0.0]])
     low, high = ring + lower, ring + upper
-    return polygons(np.array([[low[i], low[j], high[j], high[i]] for i, j in ((3, 0), (1, 2), (0, 1), (2, 3))]), colour)
+    sides = [[low[i], low[j], high[j], high[i]] for i, j in ((3, 0), (1, 2), (0, 1), (2, 3))]
+    return polygons(np.array(sides), colour, glow)
 
 
 @lru_cache(maxsize=1)

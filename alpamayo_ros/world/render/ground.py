@@ -8,13 +8,16 @@ import numpy as np
 
 from alpamayo_ros.world.curves import STEP, Curve
 from alpamayo_ros.world.render.palette import ASPHALT, GRAVEL, KERB, PAVEMENT, WHITE_PAINT, YELLOW_PAINT
-from alpamayo_ros.world.roads import CORNER_RADIUS, CROSS_REACH, Junction, Line, Road, RoadMap
+from alpamayo_ros.world.roads import CORNER_RADIUS, CROSS_REACH, Line, Road, RoadMap
 from alpamayo_ros.world.scenario import Zone
 from alpamayo_ros.world.scene import Scene
+from alpamayo_ros.world.scenery import ZEBRA_HALF
 
 LONGEST_PIECE = 16.0  # metres of one quadrilateral along a straight road
 SAGITTA = 0.05  # metres that a quadrilateral's side may miss of a bend
 LINE_WIDTH = 0.16
+STOP_LINE, YIELD_LINE = 0.6, 0.5  # metres along the road
+YIELDS_BEFORE = 4.0  # metres from a zebra's middle to the far side of its give-way line
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +39,11 @@ def build_ground(scene: Scene) -> Ground:
         layers.append((_corner_fans(roads), ASPHALT))
     for road in roads.roads:
         layers += [_painted(roads, road, line) for line in road.lines]
-    layers += [(_zebra(roads.main, s), WHITE_PAINT) for s in scene.cast.zebras]
-    layers += [(_stop_line(roads, junction), WHITE_PAINT) for junction in roads.junctions]
+    for s in scene.cast.zebras:
+        layers.append((_zebra(roads.main, s), WHITE_PAINT))
+        layers.append((_across(roads.main, s - YIELDS_BEFORE - YIELD_LINE, s - YIELDS_BEFORE), WHITE_PAINT))
+    for junction in roads.junctions:
+        layers.append((_across(roads.main, junction.stop_s, junction.stop_s + STOP_LINE), WHITE_PAINT))
     corners = np.concatenate([quads for quads, _ in layers])
     colour = np.concatenate([np.tile(np.float64(rgb), (len(quads), 1)) for quads, rgb in layers])
     return Ground(corners, colour)
@@ -115,11 +121,10 @@ def _painted(roads: RoadMap, road: Road, line: Line) -> tuple[np.ndarray, tuple[
 
 def _zebra(road: Road, s: float) -> np.ndarray:
     starts = np.arange(road.right + 0.3, road.left - 0.4, 1.0)
-    return np.concatenate([_band(road.curve, np.array([s - 1.5, s + 1.5]), d, d + 0.5) for d in starts])
+    return np.concatenate([_band(road.curve, np.array([s - ZEBRA_HALF, s + ZEBRA_HALF]), d, d + 0.55) for d in starts])
 
 
-def _stop_line(roads: RoadMap, junction: Junction) -> np.ndarray:
-    """Across the lanes of the ego's direction: up to the yellow line where there is one."""
-    road = roads.main
+def _across(road: Road, s0: float, s1: float) -> np.ndarray:
+    """A line across the lanes of the ego's direction: up to the yellow line where there is one."""
     left = next((line.d for line in road.lines if line.yellow), road.left - 0.3)
-    return _band(road.curve, np.array([junction.stop_s - 0.2, junction.stop_s + 0.2]), road.right + 0.3, left)
+    return _band(road.curve, np.array([s0, s1]), road.right + 0.3, left)

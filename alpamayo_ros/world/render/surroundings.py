@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from alpamayo_ros.world.render.figures import cone
-from alpamayo_ros.world.render.mesh import RGB, Mesh, box, disc, join, plate_x, plate_y, polygons, round_plate
+from alpamayo_ros.world.render.mesh import RGB, Mesh, box, disc, frustum, join, plate_x, plate_y, polygons, round_plate
 from alpamayo_ros.world.scenery import Prop
+from alpamayo_ros.world.state import Body
 
 CROWNS = ((66.0, 104.0, 50.0), (84.0, 120.0, 56.0), (56.0, 92.0, 58.0), (116.0, 122.0, 52.0))
 WALLS = (
@@ -19,6 +20,7 @@ WALLS = (
 ROOFS = ((132.0, 62.0, 48.0), (86.0, 82.0, 84.0), (112.0, 76.0, 56.0))
 WINDOW, WINDOW_LIT = (70.0, 84.0, 100.0), (255.0, 214.0, 130.0)
 STEEL = (116.0, 120.0, 124.0)
+BLACK = (28.0, 28.0, 30.0)
 
 
 def prop_mesh(prop: Prop, dusk: bool) -> Mesh:
@@ -26,6 +28,7 @@ def prop_mesh(prop: Prop, dusk: bool) -> Mesh:
     make = {
         "tree": _tree, "bush": _bush, "hedge": _hedge, "block": _block, "house": _house,
         "lamp_post": _lamp_post, "post": _post, "sign": _sign, "cone": lambda prop, dusk: cone(),
+        "line_post": _line_post, "beacon": _beacon,
     }[prop.kind]  # fmt: skip
     return make(prop, dusk).placed(prop.x, prop.y, prop.yaw)
 
@@ -115,7 +118,29 @@ def _lamp_post(prop: Prop, dusk: bool) -> Mesh:
 def _post(prop: Prop, dusk: bool) -> Mesh:
     return join(
         box(-0.07, 0.07, -0.07, 0.07, 0.0, 1.0, (236.0, 236.0, 232.0)),
-        box(-0.075, 0.075, -0.075, 0.075, 0.68, 0.88, (28.0, 28.0, 30.0)),
+        box(-0.075, 0.075, -0.075, 0.075, 0.68, 0.88, BLACK),
+    )
+
+
+def _line_post(prop: Prop, dusk: bool) -> Mesh:
+    """Yellow and black bands, with reflectors' glow."""
+    return _banded(prop.body, (252.0, 200.0, 24.0), 0.4 if dusk else 0.0)
+
+
+def _beacon(prop: Prop, dusk: bool) -> Mesh:
+    """White and black bands under an amber globe."""
+    globe = disc(0.0, 0.0, prop.body.height - 0.3, 0.34, (255.0, 150.0, 10.0), 1.0)
+    return join(_banded(prop.body, (244.0, 244.0, 240.0), 0.3 if dusk else 0.0), globe)
+
+
+def _banded(body: Body, light: RGB, glow: float) -> Mesh:
+    half, bands = body.width / 2, np.linspace(0.0, body.height, 6)
+    square = (-half, half, -half, half)
+    return join(
+        *(
+            frustum(square, square, z0, z1, light if index % 2 == 0 else BLACK, None, glow if index % 2 == 0 else 0.0)
+            for index, (z0, z1) in enumerate(zip(bands[:-1], bands[1:], strict=True))
+        )
     )
 
 
