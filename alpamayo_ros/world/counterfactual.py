@@ -64,6 +64,11 @@ def change_for(found: Label) -> Change | None:
     return None
 
 
+def applied(change: Change) -> Apply:
+    """What a change does to an instant."""
+    return _KINDS[change].apply
+
+
 def flip(scene: Scene, tick: Tick, plan: Plan, ask: Ask) -> Flip | None:
     """Asks again with the cause taken away; `plan` is what was given with it.
 

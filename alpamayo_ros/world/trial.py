@@ -22,11 +22,13 @@ from alpamayo_ros.world.scenario import Scenario
 from alpamayo_ros.world.scoring import Score, score
 from alpamayo_ros.world.sources import ObserverSource
 from alpamayo_ros.world.split import Split, split_of
+from alpamayo_ros.world.state import Snapshot
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How trials are run: seconds a drive, the policy's latency, image size, ticks between open-loop questions."""
+    """How trials are run: seconds a drive, the policy's latency, image size, ticks between two scores of the closed
+    loop and between two open-loop questions, blanked ones and counterfactual pairs."""
 
     seconds: float = 30.0
     latency: float = 0.1
@@ -35,6 +37,7 @@ class Setup:
     blank_every: int = 30
     flips_a_drive: int = 2
     flip_apart: int = 30
+    score_every: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,23 +63,37 @@ def run_trial(scenario: Scenario, policy: Policy | None, setup: Setup, draws: bo
         policy: None: the rule driver itself.
         draws: whether the cameras are rendered; a policy that looks at no image needs none.
     """
-    closed: list[Score] = []
     episode = Episode(scenario)
     scene = episode.scene
+    watched = _Watched(setup.score_every)
     cameras = Cameras(scene, setup.size) if draws else None
     drive = run(
         episode, policy or OraclePolicy(episode), setup.seconds, setup.latency, cameras, ObserverSource(),
-        on_tick=lambda tick: closed.append(score(scene, tick.snapshot, tick.label, tick.plan)),
+        on_tick=watched.look,
     )  # fmt: skip
     beside = Episode(scenario)
     questions = _Questions(beside, policy, setup, cameras)
     if policy is not None:
         policy.reset()
-    rule = run(beside, OraclePolicy(beside), setup.seconds, 0.0, cameras, on_tick=questions.ask)
+    rule = run(beside, OraclePolicy(beside), setup.seconds, 0.0, on_tick=questions.ask)
     return Trial(
         scenario, split_of(scenario), drive.verdict, drive.planned, drive.refused, rule.verdict,
-        tuple(closed), tuple(questions.scores), tuple(questions.blanked), tuple(questions.flips),
+        tuple(watched.scores), tuple(questions.scores), tuple(questions.blanked), tuple(questions.flips),
     )  # fmt: skip
+
+
+@dataclass
+class _Watched:
+    """Scores the ticks of a closed loop, every so many."""
+
+    every: int
+    scores: list[Score] = field(default_factory=list)
+    _count: int = 0
+
+    def look(self, tick: Tick) -> None:
+        if self._count % self.every == 0:
+            self.scores.append(score(tick.scene, tick.snapshot, tick.label, tick.plan))
+        self._count += 1
 
 
 @dataclass
@@ -98,6 +115,9 @@ class _Questions:
         count, self._count = self._count, self._count + 1
         if count % self.setup.open_every:
             return
+        if self.cameras is not None:
+            # The rule driver looks at no image, so only what is asked about is drawn.
+            tick = replace(tick, observation=redrawn(self.episode, self.cameras, tick.observation, _as_it_is))
         plan = tick.plan if self.policy is None else self.policy(tick.observation)
         self.scores.append(score(self.episode.scene, tick.snapshot, tick.label, plan))
         if self.cameras is not None and self.policy is not None and count % self.setup.blank_every == 0:
@@ -115,6 +135,10 @@ class _Questions:
         if self.cameras is None:
             return self.policy(tick.observation)
         return self.policy(redrawn(self.episode, self.cameras, tick.observation, apply))
+
+
+def _as_it_is(snapshot: Snapshot) -> Snapshot:
+    return snapshot
 
 
 def _without_images(observation: Observation) -> Observation:
