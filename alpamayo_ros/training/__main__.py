@@ -35,7 +35,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     evaluate(
         options.checkpoint, options.episodes, options.seed, options.jobs, options.device, options.json,
-        options.minutes, options.drive_seconds,
+        options.minutes, options.drive_seconds, options.servers,
     )  # fmt: skip
 
 
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--episodes", type=int, default=308)
     test.add_argument("--seed", type=int, default=0)
     test.add_argument("--jobs", type=int, default=24, help="processes that drive")
+    test.add_argument("--servers", type=int, default=2, help="processes that hold the model")
     test.add_argument("--drive-seconds", type=float, default=30.0)
     test.add_argument("--device", default="cuda")
     test.add_argument("--minutes", type=float, default=9.0, help="episodes not begun by then are left out")

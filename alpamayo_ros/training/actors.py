@@ -17,11 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-OWN_SHARE = 0.6  # of the drives, once the model answers
+OWN_SHARE = 0.5  # of the drives, once the model answers
+HASTY_SHARE = 0.5  # of the model's drives, that overshoot and undershoot what it plans
 SECONDS = 30.0
 MOST_WAITING = 40  # recordings in the folder at which the actors wait for the reader
 _LATENCIES = (0.0, 0.05, 0.1)
 _PLAIN_SHARE = 0.4  # of the drives whose frames are not through JPEG
+_LESS_URGENT = 5  # niceness: the process that trains and the one that answers go first
 
 
 def start(folder: Path, address: str, processes: int, seed: int, first: int, seconds: float) -> list[BaseProcess]:
@@ -45,13 +47,18 @@ def start(folder: Path, address: str, processes: int, seed: int, first: int, sec
 
 def _act(folder: str, address: str, index: int, processes: int, seed: int, first: int, seconds: float) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.nice(_LESS_URGENT)
     import cv2
 
+    from alpamayo_ros.world.scenario import Family
     from alpamayo_ros.world.split import Split, scenarios
 
+    # Stops for lights and people are the hardest to learn, so they come more often than the others.
+    stops = (Family.PEDESTRIAN, Family.TRAFFIC_LIGHT, Family.PEDESTRIAN, Family.LIGHT_QUEUE, Family.LEAD_BRAKING)
+    families = (*Family, *stops, Family.PEDESTRIAN, Family.TRAFFIC_LIGHT)
     cv2.setNumThreads(1)
     place, driver, parent = Path(folder), None, os.getppid()
-    numbered = islice(enumerate(scenarios(Split.TRAIN, first_seed=1000 * seed)), first + index, None, processes)
+    numbered = islice(enumerate(scenarios(Split.TRAIN, families, 1000 * seed)), first + index, None, processes)
     for number, scenario in numbered:
         while len(list(place.glob("*.npz"))) >= MOST_WAITING:
             time.sleep(0.2)
@@ -79,14 +86,20 @@ def _connected(address: str, folder: Path):
 def _drive(place: Path, number: int, scenario, driver, seed: int, seconds: float) -> None:
     from alpamayo_ros.world.samples import Wanderer
 
+    from .hasty import Hasty
     from .recording import record, save
 
     rng = np.random.default_rng([seed, number, zlib.crc32(b"drive")])
     own, quality, latency = rng.random() < OWN_SHARE, int(rng.integers(80, 96)), rng.choice(_LATENCIES)
     plain = rng.random() < _PLAIN_SHARE
+    hasty = rng.random() < HASTY_SHARE
     by_model = own and driver is not None
+
+    def model(episode):
+        return Hasty(driver, scenario.stream("hasty")) if hasty else driver
+
     recording = record(
-        scenario, (lambda episode: driver) if by_model else Wanderer, seconds, latency if by_model else 0.0,
+        scenario, model if by_model else Wanderer, seconds, latency if by_model else 0.0,
         None if plain else quality,
     )  # fmt: skip
     if recording is not None:

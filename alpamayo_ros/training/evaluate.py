@@ -1,7 +1,7 @@
-"""Held-out episodes for a checkpoint: `world.evaluate`'s trials, with the model in one process for all of them.
+"""Held-out episodes for a checkpoint: `world.evaluate`'s trials, with the model in a few processes for all of them.
 
-Each process runs whole trials through the driver's own observer; its questions are answered in batches by a
-`serving` process. The model is the checkpoint's, in float32 and greedy; of the six paths the first is driven.
+Each process runs whole trials through the driver's own observer; its questions are answered in batches by one of the
+`serving` processes. The model is the checkpoint's, in float32 and greedy; of the six paths the first is driven.
 """
 
 from __future__ import annotations
@@ -14,22 +14,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import islice
 from pathlib import Path
+
+import torch
 
 from alpamayo_ros.world.report import failures, summarise
 from alpamayo_ros.world.scenario import Scenario
 from alpamayo_ros.world.split import scenarios
 from alpamayo_ros.world.table import table
-from alpamayo_ros.world.trial import Setup, Trial, run_trial
+from alpamayo_ros.world.trial import Setup, Trial
 
+from . import trying
 from .loop import scratch_folder
 from .small import IMAGE
 
 SAMPLES = 6
+SCORE_EVERY, OPEN_EVERY = 2, 20  # ticks: every second one is scored, the open loop is asked every two seconds
 START_S = 120.0  # in which the serving process must be there
-_worker: dict = {}
 
 
 def evaluate(
@@ -41,22 +44,30 @@ def evaluate(
     out: Path | None,
     minutes: float,
     seconds: float = 30.0,
+    servers: int = 2,
 ) -> None:
     """Tries a checkpoint on held-out scenarios, prints the table, and writes the JSON.
 
     After `minutes` what is done counts: the scenarios come in an order in which every first part is balanced.
+
+    Args:
+        servers: processes that hold the model; one cannot keep a GPU busy.
     """
     tried = list(islice(scenarios(None, first_seed=seed), episodes))
-    setup = Setup(seconds, size=IMAGE)
+    setup = Setup(seconds, size=IMAGE, open_every=OPEN_EVERY, blank_every=2 * OPEN_EVERY, score_every=SCORE_EVERY)
     began = time.monotonic()
     trials = []
     with tempfile.TemporaryDirectory(dir=scratch_folder()) as folder:
-        address = str(Path(folder) / "socket")
-        command = [sys.executable, "-m", "alpamayo_ros.training.serving", address, str(checkpoint), "", device]
-        server = subprocess.Popen([*command, str(SAMPLES)])
+        addresses = [str(Path(folder) / f"socket_{index}") for index in range(servers)]
+        module = [sys.executable, "-m", "alpamayo_ros.training.serving"]
+        serving = [
+            subprocess.Popen([*module, address, str(checkpoint), "", _nth(device, index), str(SAMPLES)])
+            for index, address in enumerate(addresses)
+        ]
         try:
-            _wait_for(address, server)
-            for trial in _trials(tried, setup, jobs, address, folder):
+            for address, server in zip(addresses, serving, strict=True):
+                _wait_for(address, server)
+            for trial in _trials(tried, setup, jobs, addresses, folder):
                 trials.append(trial)
                 spent = time.monotonic() - began
                 if len(trials) % 10 == 0 or len(trials) == len(tried):
@@ -64,10 +75,14 @@ def evaluate(
                 if spent > 60.0 * minutes:
                     break
         finally:
-            server.terminate()
+            for server in serving:
+                server.terminate()
+    order = {scenario: index for index, scenario in enumerate(tried)}
+    trials.sort(key=lambda trial: order[trial.scenario])
     summary = {
         "policy": "the checkpoint, served in batches", "checkpoint": str(checkpoint), "seed": seed, "split": "held_out",
         "seconds": setup.seconds, "latency": setup.latency, "image": [IMAGE.height, IMAGE.width], "samples": SAMPLES,
+        "score_every": SCORE_EVERY, "open_every": OPEN_EVERY, "processes": jobs,
         "wall_s": time.monotonic() - began, **summarise(trials, seed), "failures": failures(trials),
     }  # fmt: skip
     print(table(summary))
@@ -79,27 +94,22 @@ def evaluate(
         place.write_text(json.dumps(summary, indent=1) + "\n")
 
 
-def _trials(tried: list[Scenario], setup: Setup, jobs: int, address: str, folder: str) -> Iterator[Trial]:
+def _nth(device: str, index: int) -> str:
+    """The device of one of the servers: all GPUs of the machine in turn."""
+    several = device == "cuda" and torch.cuda.device_count() > 1
+    return f"cuda:{index % torch.cuda.device_count()}" if several else device
+
+
+def _trials(tried: list[Scenario], setup: Setup, jobs: int, addresses: list[str], folder: str) -> Iterator[Trial]:
+    """As they are done."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, _start, (address, folder, setup))
+    turns = context.Value("i", 0)
+    pool = ProcessPoolExecutor(jobs, context, trying.start, (addresses, turns, folder, setup))
     try:
-        yield from pool.map(_try, tried)
+        for done in as_completed([pool.submit(trying.attempt, scenario) for scenario in tried]):
+            yield done.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _start(address: str, folder: str, setup: Setup) -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
-    import cv2
-
-    from .driver import ServedDriver
-
-    cv2.setNumThreads(1)
-    _worker.update(policy=ServedDriver(address, Path(folder)), setup=setup)
-
-
-def _try(scenario: Scenario) -> Trial:
-    return run_trial(scenario, _worker["policy"], _worker["setup"], True)
 
 
 def _wait_for(address: str, server: subprocess.Popen) -> None:

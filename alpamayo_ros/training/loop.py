@@ -89,6 +89,7 @@ class _Training:
         self.found = state.load(plan.run / "state")
         facts = self.found[1] if self.found else {}
         self.before, self.step, self.drives = facts.get("seconds", 0.0), facts.get("step", 0), facts.get("drives", 0)
+        self.first_step = self.step
         self.history: list[dict[str, float]] = facts.get("history", [])
         self.statistics: dict[str, float] | None = facts.get("statistics")
         self.generator = torch.Generator(plan.device).manual_seed(plan.seed + 1000 * (self.step + 1))
@@ -202,7 +203,7 @@ class _Training:
             self._clear()
             return
         torch.nn.utils.clip_grad_norm_(self.objective.parameters(), 1.0)
-        rate = rate_at(self.share, self.step)
+        rate = rate_at(self.share, self.step - self.first_step)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -286,8 +287,10 @@ class _Training:
         for module, prefix in ((self.model, "model."), (self.notes, "notes.")):
             for name, parameter in module.named_parameters():
                 parameter.copy_(tensors[prefix + name])
+        # A state may have travelled without its average and its optimisers: those then begin at the weights.
+        live = list(self.model.parameters())
         for index, value in enumerate(self.average.values):
-            value.copy_(tensors[f"average.{index:03d}"])
+            value.copy_(tensors.get(f"average.{index:03d}", live[index]))
         for number, optimiser in enumerate(self.optimisers):
             kept: dict[int, dict[str, Any]] = {}
             for key, value in tensors.items():

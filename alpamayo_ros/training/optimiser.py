@@ -73,7 +73,7 @@ def optimisers(modules: Iterable[nn.Module], fused: bool) -> list[torch.optim.Op
 
 
 def rate_at(done: float, step: int) -> float:
-    """The rate after a share of the planned time: warm-up, level, then down to nothing."""
+    """The rate after a share of the planned time, at a step of this run: warm-up, level, then down to nothing."""
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
     return RATE * warm * min(1.0, max(1.0 - done, 0.0) / 0.7) ** 1.0
 

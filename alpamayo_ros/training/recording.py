@@ -27,6 +27,7 @@ from alpamayo_ros.world.scene import Scene
 from alpamayo_ros.world.state import Colour, Snapshot
 
 from .layout import COMMANDS, DECISIONS
+from .otherwise import Otherwise
 from .small import IMAGE
 
 PHYSICAL = ActionSpaceConfig()  # mean 0, deviation 1: actions in m/s^2 and 1/m
@@ -92,16 +93,17 @@ def record(
     """
     episode, ticks = Episode(scenario), []
     cameras = Cameras(episode.scene, IMAGE)
-    watch = _Watch()
+    drawn = cameras if quality is None else Jpeg(cameras, quality)
+    watch, otherwise = _Watch(), Otherwise(episode, drawn)
 
     def keep(tick: Tick) -> None:
         ticks.append(tick)
+        otherwise.look(tick)
         watch.look(tick)
 
-    drawn = cameras if quality is None else Jpeg(cameras, quality)
     with suppress(_GivenUp):
         run(episode, make_policy(episode), seconds, latency, drawn, on_tick=keep)
-    return _arrays(episode.scene, ticks) if ticks else None
+    return joined([_arrays(episode.scene, each) for each in (ticks, *otherwise.pieces)]) if ticks else None
 
 
 @dataclass
@@ -134,6 +136,14 @@ def save(recording: Recording, path: Path) -> None:
 def load(path: Path) -> Recording:
     with np.load(path) as file:
         return Recording(**{field.name: file[field.name] for field in fields(Recording)})
+
+
+def joined(parts: list[Recording]) -> Recording:
+    """One recording of several, each with frames of its own."""
+    starts = np.cumsum([0, *(len(part.frames) for part in parts[:-1])])
+    columns = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Recording)}
+    columns["newest"] = np.concatenate([part.newest + start for part, start in zip(parts, starts, strict=True)])
+    return Recording(**columns)
 
 
 def _arrays(scene: Scene, ticks: list[Tick]) -> Recording:

@@ -1,6 +1,6 @@
 """The drives on the GPU: frames once each as uint8, rows beside them; the newest drives replace the oldest.
 
-A draw picks rows so that rare decisions come more often than they happen.
+A draw picks rows so that rare decisions come more often than they happen, and the last metres of stops too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from .layout import DECISIONS
 from .recording import Recording
 
 EVENNESS = 0.5  # 0: decisions as often as they happen; 1: all equally often
+STOPS_WITHIN, STOPPING = 20.0, 3.0  # metres of a path that comes to a stop, and how much more often it is drawn
+STANDING, STANDING_SHARE = 0.3, 0.4  # m/s of a car that stands and stays, and how often that is drawn
 _WINDOW = 4
 
 
@@ -45,6 +47,7 @@ class Store:
         self._next = 0
         self._weights: torch.Tensor | None = None
         self._decisions = np.full(capacity, -1)
+        self._emphasis = np.ones(capacity)
         self.added = 0
 
     def __len__(self) -> int:
@@ -71,6 +74,7 @@ class Store:
                 )
             self._rows[name][torch.from_numpy(places).to(self.device)] = values.to(self.device)
         self._decisions[places] = drive.decision
+        self._emphasis[places] = _emphasis(drive)
         self._next, self._weights = first + count, None
         self.added += len(places)
 
@@ -113,5 +117,14 @@ class Store:
 
     def _weigh(self) -> None:
         shares = np.maximum(self.counts(), 1.0) ** -EVENNESS
-        weights = np.where(self._decisions >= 0, shares[self._decisions], 0.0)
+        weights = np.where(self._decisions >= 0, shares[self._decisions] * self._emphasis, 0.0)
         self._weights = torch.from_numpy(weights.cumsum()).to(self.device)
+
+
+def _emphasis(drive: Recording) -> np.ndarray:
+    """(T,) how much more often a row is drawn for what the car does in it."""
+    step = np.hypot(*np.moveaxis(drive.path[:, -1] - drive.path[:, -2], -1, 0))
+    stops = step < 0.1 * STANDING
+    stands = drive.speed < STANDING
+    stopping = stops & ~stands & (np.abs(drive.path[:, -1, 0]) < STOPS_WITHIN)
+    return np.where(stopping, STOPPING, np.where(stops & stands, STANDING_SHARE, 1.0))
