@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from alpamayo_ros.export.graphs import GRAPHS
-from alpamayo_ros.vla import headers, hub, reading
+from alpamayo_ros.vla import headers, hub, reading, trust
 from alpamayo_ros.vla.errors import CheckpointError
 from alpamayo_ros.vla.onnx_files import graph_file, seal
 
@@ -33,6 +33,8 @@ def export(checkpoint: str, out: Path | None = None, base: str | None = None) ->
     weights = headers.entries(folder)
     for name, build in GRAPHS.items():
         build(config, weights).save(graph_file(folder, name), seal(folder))
+    if (folder / trust.SUMS).is_file():
+        trust.write_sums(folder)
     return folder
 
 

@@ -37,6 +37,7 @@ class Config:
 
     checkpoint: str = _option("", "Folder or hub id of an exported checkpoint; empty: the small model that ships.")
     base: str = _option("", "Folder or id of the base VLM's config and tokenizer; empty: as the checkpoint says.")
+    download: bool = _option(False, "Fetch what is not here from the Hugging Face hub; else the network is not used.")
     device: str = _option("cpu", "'cuda' needs onnxruntime-gpu.", choices=("cpu", "cuda"))
     threads: int = _option(2, "Threads for images and prompt, on the CPU; single steps run on one.", (1, 64))
     samples: int = _option(1, "Reasonings and trajectories a tick.", (1, 64))
@@ -144,8 +145,8 @@ def create(config: Config) -> Onnx:
     from alpamayo_ros.vla import headers, hub, reading
     from alpamayo_ros.vla.unicycle import Scale
 
-    folder = hub.checkpoint_folder(config.checkpoint or str(shipped(SHIPPED)))
-    settings, vocabulary = reading.settings(folder, config.base or None)
+    folder = hub.checkpoint_folder(config.checkpoint or str(shipped(SHIPPED)), config.download)
+    settings, vocabulary = reading.settings(folder, config.base or None, config.download)
     scale = Scale.exact(settings.action_space)
     if settings.stores_buffers:
         found = headers.entries(folder)

@@ -42,6 +42,7 @@ class Config:
 
     checkpoint: str = _option("", "Folder or Hugging Face id of an Alpamayo R1 or 1.5 checkpoint.")
     base: str = _option("", "Folder or id of the base VLM's config and tokenizer; empty: as the checkpoint says.")
+    download: bool = _option(False, "Fetch what is not here from the Hugging Face hub; else the network is not used.")
     device: str = _option("auto", "'cuda', 'cuda:1', 'cpu'; 'auto' is the first GPU, else the CPU.")
     dtype: str = _option("auto", "Precision of the weights.", choices=("auto", "bfloat16", "float32"))
     attention: str = _option(
@@ -258,7 +259,8 @@ def create(config: Config) -> Vla:
     device = config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     dtype = None if config.dtype == "auto" else config.dtype
     weights = "int8" if config.engine in PRESETS and PRESETS[config.engine].products == "int8" else None
-    loaded = vla.load(config.checkpoint, device, dtype, config.attention, config.base or None, weights)
+    base = config.base or None
+    loaded = vla.load(config.checkpoint, device, dtype, config.attention, base, weights, config.download)
     if config.guidance_weight != 1:
         guidance.check_supported(loaded.model)
     return Vla(config, loaded, _engine(config, loaded))

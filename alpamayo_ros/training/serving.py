@@ -56,7 +56,7 @@ class _Fresh:
         changed = self._path.stat().st_mtime if self._path.exists() else 0.0
         if changed > self._seen:
             self._seen = changed
-            self._model.load_state_dict(torch.load(self._path, map_location=self._model.device))
+            self._model.load_state_dict(torch.load(self._path, map_location=self._model.device, weights_only=True))
 
 
 class _Server:

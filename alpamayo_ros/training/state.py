@@ -39,7 +39,7 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
     index = json.loads((folder / _INDEX).read_text())
     tensors: dict[str, torch.Tensor] = {}
     for name in index["parts"]:
-        tensors.update(torch.load(folder / name))
+        tensors.update(torch.load(folder / name, weights_only=True))
     return tensors, index["facts"]
 
 

@@ -20,8 +20,9 @@ def load(
     attention: str = "sdpa",
     base: str | None = None,
     weights: str | None = None,
+    download: bool = False,
 ) -> Loaded:
     """Loads a released checkpoint; see `alpamayo_ros.vla.checkpoint.load`."""
     from alpamayo_ros.vla import checkpoint
 
-    return checkpoint.load(path_or_hub_id, device, dtype, attention, base, weights)
+    return checkpoint.load(path_or_hub_id, device, dtype, attention, base, weights, download)

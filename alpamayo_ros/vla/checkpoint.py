@@ -38,6 +38,7 @@ def load(
     attention: str = "sdpa",
     base: str | None = None,
     weights: str | None = None,
+    download: bool = False,
 ) -> Loaded:
     """Loads Alpamayo R1 or 1.5.
 
@@ -48,12 +49,13 @@ def load(
         base: folder or hub id of the base VLM's config and tokenizer, instead of the one config.json names
             (nvidia/Cosmos-Reason2-8B and Qwen/Qwen3-VL-8B-Instruct are interchangeable).
         weights: "fp8" or "int8" holds the layers' linears so (`quantise`), each quantised as it is read.
+        download: whether what is not here may be fetched from the hub.
 
     Raises:
         CheckpointError: with what to do about it.
     """
-    folder = hub.checkpoint_folder(path_or_hub_id)
-    settings, vocabulary = reading.settings(folder, base)
+    folder = hub.checkpoint_folder(path_or_hub_id, download)
+    settings, vocabulary = reading.settings(folder, base, download)
     found = headers.entries(folder)
     target = torch.device(device)
     model = build(settings, dtype or settings.dtype, attention)

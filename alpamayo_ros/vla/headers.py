@@ -46,6 +46,8 @@ def entries(folder: Path) -> dict[str, Entry]:
     promised = json.loads(index.read_text())["weight_map"]
     found: dict[str, Entry] = {}
     for name in sorted(set(promised.values())):
+        if Path(name).name != name or Path(name).suffix != ".safetensors":
+            raise CheckpointError(f"{index} names {name!r}; weights are *.safetensors files beside it")
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder / name} is missing, but {_INDEX} names it; download it again")
         found.update(_header(folder / name))
