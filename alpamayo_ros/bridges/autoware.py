@@ -30,7 +30,7 @@ from alpamayo_ros.bridges.autoware_route import Guidance, guidance
 from alpamayo_ros.contract import SECOND_NS, NotReady, Reason
 from alpamayo_ros.follow.keeper import Followable, Keeper
 from alpamayo_ros.geometry import Pose, yaw_of_quaternion
-from alpamayo_ros.messages import odometry_sample, stamp_ns, time_msg
+from alpamayo_ros.messages import stamp_ns, time_msg
 from alpamayo_ros.msg import DrivingPlan
 
 # Between two looks at the watchdog, and at the route (s).
@@ -102,7 +102,8 @@ class AutowareBridge(Node):
             return self._refuse(NotReady(Reason.FRAME_MISMATCH, "odometry", detail))
         stamp, twist = stamp_ns(message.header.stamp), message.twist.twist
         self._ages.received(stamp, self._clock_ns())
-        sample = (*odometry_sample(message), twist.linear.x, twist.angular.z)
+        p, q = message.pose.pose.position, message.pose.pose.orientation
+        sample = (p.x, p.y, p.z, q.x, q.y, q.z, q.w, twist.linear.x, twist.angular.z)
         refusal = self.keeper.push_odometry(stamp, sample, message.header.frame_id)
         if refusal is not None:
             self._refuse(refusal)
