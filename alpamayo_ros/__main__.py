@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": ("alpamayo_ros.replay.compare", "two replays of the same bags, side by side"),
     "convert": ("alpamayo_ros.convert", "make bags of other data"),
     "play": ("alpamayo_ros.replay.play", "publish a bag's messages at their times"),
+    "autoware": ("alpamayo_ros.bridges.autoware", "plans as Autoware's trajectories, its route as a command"),
     "alpasim": ("alpamayo_ros.bridges.alpasim", "drive for NVIDIA's simulator AlpaSim, over gRPC"),
     "alpasim-play": ("alpamayo_ros.bridges.alpasim_play", "ask an alpasim driver for plans, in the small world"),
     "carla": ("alpamayo_ros.bridges.carla", "hold a CARLA vehicle's wheel and pedals, and say where its rear axle is"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from alpamayo_ros.bridges.autoware_options import TABLE as AUTOWARE
 from alpamayo_ros.params import DRIVER, Parameter, Value, policy_parameters
 from alpamayo_ros.policies import names
 
@@ -11,7 +12,7 @@ HEAD = """# Parameters
 
 Made by `python -m alpamayo_ros parameters > docs/parameters.md`. Set them in a YAML file like
 [config/driver.yaml](../config/driver.yaml) or with `-p name:=value`. All but `autostart` may be changed while the node
-is unconfigured; a policy's own begin with its name.
+is unconfigured; a policy's own begin with its name. A bridge's are read when it starts.
 """
 
 
@@ -22,7 +23,11 @@ def main(argv: list[str]) -> int:
 
 def markdown() -> str:
     """The whole reference, a section for the driver and one for each policy."""
-    sections = [("Driver", DRIVER), *((f"Policy `{name}`", policy_parameters([name])) for name in names())]
+    sections = [
+        ("Driver", DRIVER),
+        *((f"Policy `{name}`", policy_parameters([name])) for name in names()),
+        ("Node `autoware_bridge`", AUTOWARE),
+    ]
     return "\n".join([HEAD, *(_section(title, parameters) for title, parameters in sections if parameters)])
 
 

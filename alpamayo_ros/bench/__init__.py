@@ -7,6 +7,7 @@ from importlib import import_module
 
 # name -> (module with main(argv), the question)
 BENCHES = {
+    "autoware": ("alpamayo_ros.bench.autoware", "do the bridge's trajectories pass Autoware's conditions?"),
     "bridges": ("alpamayo_ros.bench.bridges", "does the closed loop hold over another stack's topics?"),
     "drive": ("alpamayo_ros.bench.drive", "how fast is a tick of the whole closed loop, world and DDS beside it?"),
     "engine": ("alpamayo_ros.bench.engine", "how long does a tick take with the real-time engine?"),
