@@ -1,0 +1,127 @@
+"""`carla`: drives a CARLA vehicle along the driver's path, and says where its rear axle is.
+
+    in   /carla/<role>/odometry      nav_msgs/Odometry        the actor's origin (ros-bridge, or `carla-odometry`)
+         /carla/<role>/vehicle_info  CarlaEgoVehicleInfo      latched: wheels
+         alpamayo_driver/path        nav_msgs/Path
+    out  /carla/<role>/vehicle_control_cmd  CarlaEgoVehicleControl   one for each odometry: 20 Hz at CARLA's usual step
+         /tf_static                  <role> -> base_link      by which the driver brings odometry to the rear axle
+
+Brakes while there is no fresh path. It needs carla_msgs; the driver does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from geometry_msgs.msg import TransformStamped
+from nav_msgs.msg import Odometry as OdometryMsg
+from nav_msgs.msg import Path as PathMsg
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from tf2_msgs.msg import TFMessage
+
+from alpamayo_ros.bridges import carla_topics
+from alpamayo_ros.bridges.carla_follow import Follower, Odometry, Pedals
+from alpamayo_ros.bridges.carla_run import run
+from alpamayo_ros.bridges.carla_vehicle import Vehicle, WheelsUnknown, vehicle_of_wheels
+from alpamayo_ros.contract import SECOND_NS
+from alpamayo_ros.geometry import Pose
+from alpamayo_ros.messages import stamp_ns, time_msg
+from alpamayo_ros.world.follower import path_of
+
+# Seconds of ROS time between two looks whether odometry still comes.
+WATCH_PERIOD = 0.1
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class CarlaFollower(Node):
+    """See the module.
+
+    Parameters: role_name; follow (false: only the rear axle's place); max_path_age (s); and instead of vehicle_info
+    rear_axle_x, wheelbase (m) and max_steer_angle (rad), where wheelbase is above 0.
+    """
+
+    def __init__(self, **options):
+        super().__init__("carla_follower", **options)
+        carla = carla_topics.messages()
+        self._control = carla.CarlaEgoVehicleControl
+        self._role = self.declare_parameter("role_name", carla_topics.ROLE).value
+        age = self.declare_parameter("max_path_age", 1.0).value
+        measures = [self.declare_parameter(name, 0.0).value for name in ("rear_axle_x", "wheelbase", "max_steer_angle")]
+        self._follower = Follower(round(age * SECOND_NS))
+        self._told = ""
+        self._out_tf = self.create_publisher(TFMessage, "/tf_static", LATCHED)
+        if measures[1] > 0.0:
+            self._drive(Vehicle((measures[0], 0.0), measures[1], measures[2]))
+        else:
+            self.create_subscription(
+                carla.CarlaEgoVehicleInfo, carla_topics.topic(self._role, "vehicle_info"), self._on_info, LATCHED
+            )
+        if self.declare_parameter("follow", True).value:
+            self._follow()
+
+    def _follow(self) -> None:
+        command, odometry = (carla_topics.topic(self._role, name) for name in ("vehicle_control_cmd", "odometry"))
+        self._out = self.create_publisher(self._control, command, carla_topics.QUEUE)
+        # Best effort matches every publisher; the next one comes soon.
+        sensor = QoSProfile(depth=carla_topics.QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self.create_subscription(OdometryMsg, odometry, self._on_odometry, sensor)
+        self.create_subscription(PathMsg, "alpamayo_driver/path", self._on_path, QoSProfile(depth=1))
+        self.create_timer(WATCH_PERIOD, self._on_watch)
+
+    def _drive(self, vehicle: Vehicle) -> None:
+        """The vehicle is known: latches where its rear axle is."""
+        self._follower.vehicle = vehicle
+        transform = TransformStamped(child_frame_id=carla_topics.BASE)
+        transform.header.frame_id = self._role
+        transform.transform.translation.x, transform.transform.translation.y = vehicle.rear_axle
+        self._out_tf.publish(TFMessage(transforms=[transform]))
+        self.get_logger().info(
+            f"{self._role}: rear axle at x = {vehicle.rear_axle[0]:.3f} m, wheelbase {vehicle.wheelbase:.3f} m, "
+            f"wheels turn {vehicle.max_steer_angle:.3f} rad"
+        )
+
+    def _on_info(self, info) -> None:
+        wheels = info.wheels
+        try:
+            self._drive(
+                vehicle_of_wheels([(w.position.x, w.position.y) for w in wheels], [w.max_steer_angle for w in wheels])
+            )
+        except WheelsUnknown as error:
+            self.get_logger().error(f"/carla/{self._role}/vehicle_info: {error}")
+
+    def _on_path(self, message: PathMsg) -> None:
+        if message.poses:
+            self._follower.hear(path_of(message), stamp_ns(message.header.stamp), message.header.frame_id)
+
+    def _on_odometry(self, message: OdometryMsg) -> None:
+        p, q = message.pose.pose.position, message.pose.pose.orientation
+        sample = np.array([p.x, p.y, p.z, q.x, q.y, q.z, q.w])
+        speed = message.twist.twist.linear.x
+        if not np.isfinite([*sample, speed]).all():
+            self.get_logger().error(f"odometry is not finite: {sample.tolist()}, speed {speed}")
+            return
+        seen = Odometry(stamp_ns(message.header.stamp), message.header.frame_id, Pose(sample[:3], sample[3:]), speed)
+        self._send(self._follower.pedals(seen), seen.stamp_ns)
+
+    def _on_watch(self) -> None:
+        now = self.get_clock().now().nanoseconds
+        pedals = self._follower.without_odometry(now)
+        if pedals is not None:
+            self._send(pedals, now)
+
+    def _send(self, pedals: Pedals, now_ns: int) -> None:
+        command = self._control(throttle=pedals.throttle, steer=pedals.steer, brake=pedals.brake)
+        command.header.stamp, command.header.frame_id = time_msg(now_ns), self._role
+        self._out.publish(command)
+        follower = self._follower
+        if follower.braking_for != self._told:
+            self._told = follower.braking_for
+            if follower.braking_for:
+                self.get_logger().warning(f"braking: {follower.braking_for} {follower.detail}".rstrip())
+            else:
+                self.get_logger().info("following the path")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the node until it is told to end; 1 where it cannot begin."""
+    return run("carla_follower", CarlaFollower, (carla_topics.CarlaMessagesMissing, WheelsUnknown), argv)

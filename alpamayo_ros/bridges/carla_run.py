@@ -1,0 +1,35 @@
+"""Runs one of CARLA's nodes until it is told to end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+# rclpy may miss the wake-up of a signal that comes just before it waits; where /clock stands still no timer wakes it.
+LONGEST_WAIT = 0.2
+
+
+def run(name: str, make: Callable[[], Node], refusals: tuple[type[Exception], ...], argv: list[str] | None) -> int:
+    """0 after it was told to end; 1 where making the node raises one of `refusals`, which is printed."""
+    rclpy.init(args=argv)
+    try:
+        node = make()
+    except refusals as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 1
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while rclpy.ok():
+            executor.spin_once(timeout_sec=LONGEST_WAIT)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
