@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
         return 1
     wall = time.perf_counter() - began
     report = {
-        "machine": {"cpus": os.cpu_count(), "processor": _processor(), "python": platform.python_version()},
+        "machine": machine(),
         "scenario": f"{world.scenario(options).family.value} {options.seed}",
         "image_size": [options.image_size.height, options.image_size.width],
         "real_time_factor": options.real_time_factor,
@@ -56,6 +56,11 @@ def main(argv: list[str]) -> int:
     if options.json:
         options.json.write_text(text + "\n")
     return 0
+
+
+def machine() -> dict:
+    """What this ran on."""
+    return {"cpus": os.cpu_count(), "processor": _processor(), "python": platform.python_version()}
 
 
 def report_of(account: Account) -> dict:

@@ -9,12 +9,12 @@ import argparse
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.live import album, options, telling
 from alpamayo_ros.live.drive import LiveDrive
 from alpamayo_ros.live.pace import Pace
-from alpamayo_ros.live.topics import DRIVER, Plain, Said, Topics
+from alpamayo_ros.live.topics import DRIVER, Heard, Plain, Said, Topics
 from alpamayo_ros.transport import use_profile
 from alpamayo_ros.world import wire
 
@@ -45,6 +45,7 @@ class Ears:
     plans: list[tuple[float, int, bytes]] = field(default_factory=list)
     reasoning: str = ""
     tick: dict[str, float] = field(default_factory=dict)  # tick_p50, tick_p95: seconds
+    messages: Counter[str] = field(default_factory=Counter)  # by topic, since the first path
 
 
 class Stage:
@@ -64,7 +65,7 @@ class Stage:
         self.ears = Ears()
         self.imaged: dict[int, float] = {}  # stamp -> wall seconds at which its last image had gone out
         for heard in topics.hears:
-            act = partial(self._on_heard, heard.act)
+            act = partial(self._on_heard, heard)
             node.create_subscription(_message(heard.kind), heard.topic, act, QoSProfile(depth=heard.depth))
         node.create_subscription(String, f"{DRIVER}/reasoning", self._on_reasoning, QoSProfile(depth=1))
         node.create_subscription(DrivingPlan, f"{DRIVER}/plan", self._on_plan, QoSProfile(depth=20), raw=True)
@@ -89,9 +90,10 @@ class Stage:
             time.sleep(0.05)
         return False
 
-    def _on_heard(self, act: Callable[[LiveDrive, Any], None], message) -> None:
+    def _on_heard(self, heard: Heard, message) -> None:
         if self._drive is not None:
-            act(self._drive, message)
+            heard.act(self._drive, message)
+            self.ears.messages[heard.topic] += self._drive.policy_since is not None
 
     def _on_reasoning(self, message) -> None:
         self.ears.reasoning = message.data
@@ -240,7 +242,7 @@ def _account(drive: LiveDrive, stage: Stage, pace: Pace) -> tuple[list[album.Tol
     since, ears = drive.policy_since, stage.ears
     tick = ears.tick.get("tick_p50", 0.0), ears.tick.get("tick_p95", 0.0)
     driven = 0.0 if since is None else (drive.episode.now_ns - since) / SECOND_NS
-    account = telling.Account(heard, driven, pace.slipped, drive.stale_for, tick, drive.verdict())
+    account = telling.Account(heard, driven, pace.slipped, drive.stale_for, tick, drive.verdict(), ears.messages)
     return told, account
 
 

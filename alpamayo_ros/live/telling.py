@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class Heard:
 class Account:
     """What is told of a whole drive; seconds are the world's unless they are latencies.
 
-    `tick` are the driver's own p50 and p95 of decoding, policy and publishing together, over its last minute.
+    `tick` are the driver's own p50 and p95 of decoding, policy and publishing together, over its last minute;
+    `messages` counts what the world heard on each topic that can move the vehicle.
     """
 
     heard: Sequence[Heard]
@@ -39,6 +40,7 @@ class Account:
     stale_for: float
     tick: tuple[float, float]
     verdict: Verdict | None
+    messages: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def plans_a_second(self) -> float:
