@@ -8,15 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 
 from alpamayo_ros.cdr import CdrError, CdrReader
-from alpamayo_ros.contract import Reason
+from alpamayo_ros.contract import NotReady, Reason
 
-# A bound on what a message may make this process allocate: 8K UHD is 33 megapixels.
-MAX_PIXELS = 64_000_000
+
+@dataclass(frozen=True)
+class Limits:
+    """What a frame may make this process hold: pixels a side, and bytes of its message (8K in bgra8 has 133 MB)."""
+
+    width: int = 8192
+    height: int = 8192
+    bytes: int = 1 << 27
+
+
+LIMITS = Limits()
 
 
 class ImageError(ValueError):
@@ -85,11 +95,11 @@ ENCODINGS: dict[str, _Encoding] = {
 }
 
 
-def decode_image(message: bytes | memoryview) -> np.ndarray:
+def decode_image(message: bytes | memoryview, limits: Limits = LIMITS) -> np.ndarray:
     """A serialized sensor_msgs/Image -> (H, W, 3) uint8 RGB.
 
     Raises:
-        ImageError: a size, length or encoding that cannot be.
+        ImageError: a size, length or encoding that cannot be, or a size beyond the limits.
     """
     try:
         reader = CdrReader(message)
@@ -105,7 +115,7 @@ def decode_image(message: bytes | memoryview) -> np.ndarray:
     encoding = ENCODINGS.get(name)
     if encoding is None:
         raise ImageError(Reason.IMAGE_ENCODING, f"encoding {name!r} is not one of {', '.join(ENCODINGS)}")
-    _check_size(height, width)
+    _check_size(height, width, limits)
     if encoding.even and (width % 2 or height % 2):
         raise ImageError(Reason.IMAGE_SIZE, f"{name} needs an even size, not {width}x{height}")
     row_bytes, rows = encoding.row_bytes(width), encoding.rows(height)
@@ -120,13 +130,13 @@ def decode_image(message: bytes | memoryview) -> np.ndarray:
     return encoding.to_rgb(plane, width)
 
 
-def decode_compressed(message: bytes | memoryview) -> np.ndarray:
+def decode_compressed(message: bytes | memoryview, limits: Limits = LIMITS) -> np.ndarray:
     """A serialized sensor_msgs/CompressedImage (jpeg, png) -> (H, W, 3) uint8 RGB.
 
     The bytes decide, not `format`: drivers write anything there.
 
     Raises:
-        ImageError: neither JPEG nor PNG, or one that is damaged.
+        ImageError: neither JPEG nor PNG, one that is damaged, or one beyond the limits.
     """
     try:
         reader = CdrReader(message)
@@ -136,10 +146,10 @@ def decode_compressed(message: bytes | memoryview) -> np.ndarray:
         data = reader.bytes()
     except CdrError as error:
         raise ImageError(Reason.MESSAGE_CORRUPT, f"no sensor_msgs/CompressedImage: {error}") from None
-    return decode_picture(data, stated)
+    return decode_picture(data, stated, limits)
 
 
-def decode_picture(data: bytes | memoryview, stated: str = "") -> np.ndarray:
+def decode_picture(data: bytes | memoryview, stated: str = "", limits: Limits = LIMITS) -> np.ndarray:
     """A JPEG or PNG file -> (H, W, 3) uint8 RGB.
 
     Args:
@@ -149,13 +159,13 @@ def decode_picture(data: bytes | memoryview, stated: str = "") -> np.ndarray:
         ImageError: see `decode_compressed`.
     """
     if data[:2] == b"\xff\xd8":
-        return decode_jpeg(data)
+        return decode_jpeg(data, limits)
     if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return _decode_png(data)
+        return _decode_png(data, limits)
     raise ImageError(Reason.IMAGE_ENCODING, f"format {stated!r}, {len(data)} bytes: neither JPEG nor PNG")
 
 
-def decode_jpeg(data: bytes | memoryview) -> np.ndarray:
+def decode_jpeg(data: bytes | memoryview, limits: Limits = LIMITS) -> np.ndarray:
     """JPEG -> (H, W, 3) uint8 RGB; damage anywhere in the file is an error, not a grey patch.
 
     Raises:
@@ -164,10 +174,10 @@ def decode_jpeg(data: bytes | memoryview) -> np.ndarray:
     try:
         import simplejpeg
     except ImportError:  # not packaged by ROS distributions; OpenCV is, and gives the same pixels
-        return _decode_jpeg_with_opencv(data)
+        return _decode_jpeg_with_opencv(data, limits)
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
-        _check_size(height, width)
+        _check_size(height, width, limits)
         return simplejpeg.decode_jpeg(data, "RGB")
     except ImageError:
         raise
@@ -175,19 +185,31 @@ def decode_jpeg(data: bytes | memoryview) -> np.ndarray:
         raise ImageError(Reason.IMAGE_CORRUPT, f"JPEG of {len(data)} bytes: {error}") from None
 
 
-def _decode_jpeg_with_opencv(data: bytes | memoryview) -> np.ndarray:
+def _decode_jpeg_with_opencv(data: bytes | memoryview, limits: Limits) -> np.ndarray:
     """OpenCV fills what is missing with grey and says nothing, so the end marker is looked for first."""
+    _check_size(*_jpeg_size(data), limits)
     if b"\xff\xd9" not in bytes(data[-64:]):
         raise ImageError(Reason.IMAGE_CORRUPT, f"JPEG of {len(data)} bytes: no end marker, it was cut off")
     return _decode_with_opencv(data, "JPEG")
 
 
-def _decode_png(data: memoryview) -> np.ndarray:
+def _jpeg_size(data: bytes | memoryview) -> tuple[int, int]:
+    """Height and width of a JPEG's frame header (ITU T.81 B.2.2), before anything is allocated for it."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
+        at += 2 + length
+    raise ImageError(Reason.IMAGE_CORRUPT, f"JPEG of {len(data)} bytes: no frame header")
+
+
+def _decode_png(data: bytes | memoryview, limits: Limits) -> np.ndarray:
     # IHDR is the first chunk; its size is checked before OpenCV allocates for it.
     if len(data) < 24:
         raise ImageError(Reason.IMAGE_CORRUPT, f"PNG of {len(data)} bytes: no header")
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
-    _check_size(height, width)
+    _check_size(height, width, limits)
     if b"IEND" not in bytes(data[-16:]):
         raise ImageError(Reason.IMAGE_CORRUPT, f"PNG of {len(data)} bytes: no end chunk, it was cut off")
     return _decode_with_opencv(data, "PNG")
@@ -204,11 +226,12 @@ def _decode_with_opencv(data: bytes | memoryview, kind: str) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
-def _check_size(height: int, width: int) -> None:
+def _check_size(height: int, width: int, limits: Limits) -> None:
     if not height or not width:
         raise ImageError(Reason.IMAGE_SIZE, f"an image of {width}x{height} is empty")
-    if height * width > MAX_PIXELS:
-        raise ImageError(Reason.IMAGE_SIZE, f"an image of {width}x{height} is beyond {MAX_PIXELS} pixels")
+    if height > limits.height or width > limits.width:
+        allowed = f"max_image_width {limits.width} and max_image_height {limits.height}"
+        raise ImageError(Reason.IMAGE_SIZE, f"an image of {width}x{height} is beyond {allowed}")
 
 
 def _rows(data: memoryview, rows: int, step: int, row_bytes: int) -> np.ndarray:
@@ -220,3 +243,16 @@ def _rows(data: memoryview, rows: int, step: int, row_bytes: int) -> np.ndarray:
 
 
 DECODERS = {"raw": decode_image, "compressed": decode_compressed}
+
+
+def decoder(transport: str, limits: Limits) -> Callable[[bytes | memoryview], np.ndarray]:
+    """What decodes a transport's messages ("raw", "compressed") within limits."""
+    return partial(DECODERS[transport], limits=limits)
+
+
+def too_large(role: str, message: bytes, limits: Limits) -> NotReady | None:
+    """Refuses a message that is not to be kept at all."""
+    if len(message) <= limits.bytes:
+        return None
+    detail = f"a message of {len(message)} bytes is beyond max_image_bytes {limits.bytes}"
+    return NotReady(Reason.IMAGE_SIZE, role, detail, {"bytes": float(len(message))})

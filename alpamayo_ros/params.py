@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from alpamayo_ros import policies
 from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS
 from alpamayo_ros.history import OdometryLimits
+from alpamayo_ros.imaging import Limits
 from alpamayo_ros.observer import ObserverConfig
 from alpamayo_ros.slots import PICKS, SlotRule
 
@@ -54,6 +55,9 @@ DRIVER = (
     Parameter("policy_timeout", 10.0, "A policy call longer than this is given up, s.", (0.1, 600.0)),
     Parameter("tf_timeout", 0.1, "How long the worker waits for a transform, s.", (0.0, 1.0)),
     Parameter("decode_threads", 4, "Threads that decode images.", (1, 16)),
+    Parameter("max_image_width", 8192, "A wider image is refused, pixels.", (16, 16384)),
+    Parameter("max_image_height", 8192, "A higher image is refused, pixels.", (16, 16384)),
+    Parameter("max_image_bytes", 1 << 27, "A larger image message is refused, bytes.", (1024, 1 << 30)),
     Parameter("max_command_length", 500, "A longer command is refused, characters.", (1, 10000)),
     Parameter("markers", True, "Publish ~/markers."),
     Parameter("diagnostics_period", 1.0, "Seconds between diagnostics.", (0.1, 60.0)),
@@ -127,6 +131,11 @@ def observer_config(values: Mapping[str, Value]) -> ObserverConfig:
         time_offset_ns={role: _ns(values[f"cameras.{role}.time_offset"]) for role in CAMERA_ROLES},
         odometry=OdometryLimits(_ns(values["max_odometry_gap"]), float(values["max_speed"])),
     )
+
+
+def image_limits(values: Mapping[str, Value]) -> Limits:
+    """What a camera's frame may be at most."""
+    return Limits(*(int(values[f"max_image_{name}"]) for name in ("width", "height", "bytes")))
 
 
 def policy_options(values: Mapping[str, Value]) -> dict[str, Any]:

@@ -29,11 +29,11 @@ from alpamayo_ros.compose import Outgoing, place
 from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS, NotReady, Policy, Reason
 from alpamayo_ros.diagnostics import State, diagnostics_msg, state_of
 from alpamayo_ros.frames import Frames
-from alpamayo_ros.imaging import DECODERS
+from alpamayo_ros.imaging import decoder, too_large
 from alpamayo_ros.input_watch import InputWatch
 from alpamayo_ros.messages import outgoing
 from alpamayo_ros.observer import Observer, Outcome
-from alpamayo_ros.params import observer_config
+from alpamayo_ros.params import image_limits, observer_config
 from alpamayo_ros.statistics import Statistics
 from alpamayo_ros.tf_listener import listen
 from alpamayo_ros.tick import Decoding, Refused, TickRunner
@@ -83,8 +83,9 @@ class Session:
         self._inputs = InputWatch(self.observer.config.reference, node.get_parameter("use_sim_time").value)
         self._state: State | None = None
         self._frames = Frames(partial(listen, node), values["ego_frame"], values["output_frame"], values["tf_timeout"])
-        decoder = DECODERS[values["image_transport"]]
-        self._decoding = Decoding(dict.fromkeys(CAMERA_ROLES, decoder), values["decode_threads"])
+        self._limits = image_limits(values)
+        decode = decoder(values["image_transport"], self._limits)
+        self._decoding = Decoding(dict.fromkeys(CAMERA_ROLES, decode), values["decode_threads"])
         self._runner = TickRunner(policy, self._decoding, self._frames.locate)
         self._began_at = 0.0
         self._worker: Worker[Outgoing | Refused] = Worker(self._run, self._deliver, values["policy_timeout"])
@@ -157,6 +158,10 @@ class Session:
 
     def _on_image(self, role: str, data: bytes) -> None:
         stamp, frame_id = header(data)
+        refusal = too_large(role, data, self._limits)
+        if refusal is not None:
+            self._take([refusal])
+            return
         if role == self.observer.config.reference:
             self._ages.received(stamp, self._now_ns())
         self._take(self.observer.push_frame(role, stamp, data, frame_id))

@@ -18,9 +18,9 @@ from alpamayo_ros.cdr import CdrError, header
 from alpamayo_ros.contract import SECOND_NS, NotReady, Policy, Reason
 from alpamayo_ros.frames import Frames, Target
 from alpamayo_ros.geometry import Pose
-from alpamayo_ros.imaging import DECODERS
+from alpamayo_ros.imaging import decoder, too_large
 from alpamayo_ros.observer import Observer, Outcome
-from alpamayo_ros.params import observer_config
+from alpamayo_ros.params import image_limits, observer_config
 from alpamayo_ros.policies.baseline import Baseline
 from alpamayo_ros.replay.bag import Bag, BagError, Recorded
 from alpamayo_ros.replay.evaluate import Track
@@ -91,7 +91,10 @@ class Lockstep:
             lambda: self._transforms, values["ego_frame"], values["output_frame"], values["tf_timeout"]
         )
         kinds = {role: bag.types[rig.topics[role]] for role in roles}
-        decoders = {role: DECODERS["compressed" if kind == COMPRESSED else "raw"] for role, kind in kinds.items()}
+        self._limits = image_limits(values)
+        decoders = {
+            role: decoder("compressed" if kind == COMPRESSED else "raw", self._limits) for role, kind in kinds.items()
+        }
         self._decoding = Decoding(decoders, threads)
         self._located: Pose | NotReady | None = None
         self._runner = TickRunner(policy, self._decoding, lambda window: self._located)
@@ -179,7 +182,8 @@ class Lockstep:
             stamp, frame_id = header(message.data)
         except CdrError as error:
             return [NotReady(Reason.MESSAGE_CORRUPT, stream, str(error))]
-        return self._observer.push_frame(stream, stamp, message.data, frame_id)
+        refusal = too_large(stream, message.data, self._limits)
+        return [refusal] if refusal else self._observer.push_frame(stream, stamp, message.data, frame_id)
 
     def _push_odometry(self, message: Recorded) -> list[Outcome]:
         try:

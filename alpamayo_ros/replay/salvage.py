@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 # MCAP's record kinds (mcap.dev/spec).
 _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 0x03, 0x04, 0x05, 0x06, 0x0F
 _MAGIC = b"\x89MCAP0\r\n"
+# No recorder writes a record or a chunk that is larger; a length beyond this is damage, or meant to fill the memory.
+_LARGEST = 1 << 30
 
 
 class Stream(NamedTuple):
@@ -67,6 +69,8 @@ class WholeMessages:
                 if head[0] not in (_SCHEMA, _CHANNEL, _MESSAGE, _CHUNK):
                     file.seek(length, 1)
                     continue
+                if length > _LARGEST:
+                    return
                 body = file.read(length)
                 records = _records(_uncompressed(body)) if head[0] == _CHUNK else [(head[0], memoryview(body))]
                 if head[0] != _CHUNK and len(body) < length:
@@ -98,11 +102,11 @@ def _uncompressed(chunk: bytes) -> bytes:
     compression, at = _string(memoryview(chunk), 28)
     data = chunk[at + 8 :]
     if compression == "zstd":
-        return _decompressor().decompress(data)
+        return _decompressor().decompress(data, max_length=_LARGEST)
     if compression == "lz4":
         from lz4.frame import LZ4FrameDecompressor
 
-        return LZ4FrameDecompressor().decompress(data)
+        return LZ4FrameDecompressor().decompress(data, max_length=_LARGEST)
     return data
 
 

@@ -1,4 +1,5 @@
 import builtins
+import sys
 
 import cv2
 import numpy as np
@@ -7,7 +8,16 @@ from core.ros_bytes import compressed, image
 
 from alpamayo_ros.cdr import CdrError, CdrReader, header_stamp_ns
 from alpamayo_ros.contract import Reason
-from alpamayo_ros.imaging import ENCODINGS, MAX_PIXELS, ImageError, decode_compressed, decode_image
+from alpamayo_ros.imaging import (
+    ENCODINGS,
+    LIMITS,
+    ImageError,
+    Limits,
+    decode_compressed,
+    decode_image,
+    decoder,
+    too_large,
+)
 
 WIDTH, HEIGHT = 48, 32
 
@@ -188,7 +198,33 @@ def test_without_simplejpeg_opencv_gives_the_same_pixels(monkeypatch):
 
 
 def test_the_size_bound_allows_8k():
-    assert MAX_PIXELS > 7680 * 4320
+    assert LIMITS.width >= 7680 and LIMITS.height >= 4320 and LIMITS.bytes > 7680 * 4320 * 4
+
+
+def test_beyond_a_limit_nothing_is_decoded(monkeypatch):
+    raw = image(RGB.tobytes(), WIDTH, HEIGHT, "rgb8", WIDTH * 3)
+    messages = {"raw": [raw], "compressed": [compressed(JPEG), compressed(PNG)]}
+    for transport, sent in messages.items():
+        for message in sent:
+            height, width, _ = decoder(transport, LIMITS)(message).shape
+            assert decoder(transport, Limits(width, height))(message).shape == (height, width, 3)
+            for limits in (Limits(width - 1, height), Limits(width, height - 1)):
+                error = refusal(decoder(transport, limits), message)
+                assert error.reason is Reason.IMAGE_SIZE and "max_image_width" in str(error)
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)  # with OpenCV alone the header is read before it allocates
+    error = refusal(decoder("compressed", Limits(WIDTH - 1, HEIGHT)), compressed(JPEG))
+    assert error.reason is Reason.IMAGE_SIZE
+    huge = bytearray(JPEG)
+    start = huge.index(b"\xff\xc0")
+    huge[start + 5 : start + 9] = b"\xff\xdc\xff\xdc"  # 65500 x 65500: 13 GB
+    assert refusal(decode_compressed, compressed(bytes(huge))).reason is Reason.IMAGE_SIZE
+
+
+def test_a_message_beyond_the_bytes_is_not_kept():
+    assert too_large("front_wide", bytes(1000), Limits(bytes=1000)) is None
+    refused = too_large("front_wide", bytes(1001), Limits(bytes=1000))
+    assert refused.reason is Reason.IMAGE_SIZE and refused.stream == "front_wide"
+    assert "1001 bytes is beyond max_image_bytes 1000" in refused.detail
 
 
 def test_the_stamp_is_read_without_the_rest():
