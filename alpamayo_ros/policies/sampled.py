@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from alpamayo_ros.contract import Observation, Plan
+from alpamayo_ros.guard_text import most_consistent
 from alpamayo_ros.vla.outcome import Rollout
 
 
@@ -25,7 +27,7 @@ def plan_of(
 ) -> Plan:
     """The plan of policy `name`; `select` names the rule that chooses, `seconds` are stages before the rollout's."""
     motion = result.motion
-    return Plan(
+    plan = Plan(
         t0_ns=observation.t0_ns,
         xyz=motion.xyz,
         yaw=motion.yaw,
@@ -33,11 +35,11 @@ def plan_of(
         acceleration=motion.acceleration,
         curvature=motion.curvature,
         reasoning=tuple(said or _words(text) for said, text in zip(result.reasoning, result.text, strict=True)),
-        chosen=SELECTIONS[select](motion.xyz),
         policy=name,
         timings={**seconds, **result.seconds},
         notes=notes + _remarks(result),
     )
+    return replace(plan, chosen=SELECTIONS[select](plan))
 
 
 def medoid(xyz: np.ndarray) -> int:
@@ -46,7 +48,11 @@ def medoid(xyz: np.ndarray) -> int:
     return int(distance.sum(axis=1).argmin())
 
 
-SELECTIONS = {"first": lambda xyz: 0, "medoid": medoid}
+SELECTIONS: dict[str, Callable[[Plan], int]] = {
+    "first": lambda plan: 0,
+    "medoid": lambda plan: medoid(plan.xyz),
+    "consistent": most_consistent,
+}
 
 
 def _words(text: str) -> str:

@@ -18,10 +18,10 @@ import numpy as np
 from alpamayo_ros import metrics
 from alpamayo_ros.contract import PLAN_OFFSETS_NS, PLAN_PERIOD, SECOND_NS
 from alpamayo_ros.geometry import Pose, interpolate_poses, wrap_angle, yaw_of_quaternion
+from alpamayo_ros.guard import Agreement
+from alpamayo_ros.guard_text import judge
 from alpamayo_ros.history import Sample
 from alpamayo_ros.replay.records import Planned, Record
-from alpamayo_ros.world.causes import parse
-from alpamayo_ros.world.consistency import agree, motion
 
 # Seconds at which errors are stated.
 HORIZONS = (1.0, 3.0, 6.4)
@@ -117,11 +117,9 @@ def row(planned: Planned, xyz: np.ndarray, yaw: np.ndarray, before: Record | Non
     numbers |= {f"comfort_{name}": bool(held) for name, held in comfort.items()}
     if before is not None:
         numbers["plan_to_plan"] = _plan_to_plan(before.planned, planned)
-    decision = parse(plan.reasoning[plan.chosen])
-    if decision is not None:
-        speeds = plan.speed[plan.chosen]
-        now = float(speeds[0] - plan.acceleration[plan.chosen, 0] * PLAN_PERIOD)
-        numbers["reasoning_action"] = agree(decision, motion(now, speeds, float(plan.yaw[plan.chosen, -1])))
+    agreement = judge(plan, plan.chosen).agreement
+    if agreement is not Agreement.UNKNOWN:
+        numbers["reasoning_action"] = agreement is Agreement.CONSISTENT
     return numbers
 
 

@@ -10,7 +10,7 @@ Plain Python on numpy and OpenCV, without ROS and torch. The rooms, each file us
     visibility perception              what the cameras show of it, in the route's coordinates
     causes follower driver reasons oracle    the rule driver: its future, its decision, its sentence; tracking a path
     sources closed_loop samples        a policy drives; training samples
-    judge consistency scoring counterfactual trial
+    judge scoring counterfactual trial
     intervals report table evaluate    what came of it, in numbers
     overlay birdseye picture film      what came of it, to look at
 

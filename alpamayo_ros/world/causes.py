@@ -10,18 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-
-class Action(str, Enum):
-    """What a decision does to the path."""
-
-    HOLD = "hold"
-    GO = "go"
-    SLOW = "slow"
-    STOP = "stop"
-    TURN_LEFT = "turn_left"
-    TURN_RIGHT = "turn_right"
-    SHIFT_LEFT = "shift_left"
-    SHIFT_RIGHT = "shift_right"
+from alpamayo_ros import guard_text
+from alpamayo_ros.guard import Action, Claim
 
 
 class Component(str, Enum):
@@ -81,6 +71,11 @@ class Decision(Enum):
     def component(self) -> Component:
         return self.value.component
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What the sentence claims, as any text is read."""
+        return _CLAIMS[self]
+
 
 def parse(text: str) -> Decision | None:
     """The decision that a sentence states, None where it is none of the closed set.
@@ -95,3 +90,4 @@ def _words(text: str) -> str:
 
 
 _BY_WORDS = {_words(decision.text): decision for decision in Decision}
+_CLAIMS = {decision: guard_text.read(decision.text).claims for decision in Decision}

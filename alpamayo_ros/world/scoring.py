@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from alpamayo_ros.contract import Plan
+from alpamayo_ros.guard import Motion, agree, motion, path_acts, text_acts
 from alpamayo_ros.metrics import min_ade
 from alpamayo_ros.world.causes import Component, Decision, parse
-from alpamayo_ros.world.consistency import Motion, agree, motion, path_acts, text_acts
 from alpamayo_ros.world.follower import path_in_world
 from alpamayo_ros.world.oracle import Label
 from alpamayo_ros.world.perception import present
@@ -40,8 +40,8 @@ def score(scene: Scene, snapshot: Snapshot, truth: Label, plan: Plan) -> Score:
     """A plan against the rule driver's label at its t0."""
     said = parse(plan.reasoning[plan.chosen])
     path = planned_motion(scene, snapshot, plan)
-    acts = path_acts(path) or (said is not None and text_acts(said))
-    agrees = agree(said, path) if said is not None else not path_acts(path)
+    acts = path_acts(path) or (said is not None and text_acts(said.claims))
+    agrees = agree(said.claims, path) if said is not None else not path_acts(path)
     absent = said not in (None, truth.decision) and said.component not in present(scene, snapshot)
     return Score(truth.decision, said, acts, agrees, absent, min_ade(plan.xyz[:SAMPLES], truth.xyz))
 

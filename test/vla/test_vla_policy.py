@@ -203,7 +203,7 @@ def test_reset_changes_nothing(policy):
     [
         ({"samples": 0}, "samples = 0 is outside 1 ... 64"),
         ({"temperature": -0.1}, "temperature = -0.1 is outside"),
-        ({"select": "best"}, "select = 'best' is not one of 'first', 'medoid'"),
+        ({"select": "best"}, "select = 'best' is not one of 'first', 'medoid', 'consistent'"),
         ({"dtype": "float16"}, "dtype = 'float16' is not one of"),
         ({"no_such_option": 1}, "no_such_option"),
         ({}, "set vla.checkpoint"),
