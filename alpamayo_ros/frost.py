@@ -45,10 +45,10 @@ class Frost:
         frozen: list[Frame] = []
         said: list[NotReady] = []
         for role, offered in window.candidates.items():
-            for before, frame in zip(offered.frames, offered.frames[1:], strict=False):
+            for before, frame in zip((offered.earlier, *offered.frames), offered.frames, strict=False):
                 if frame in known:
                     frozen.append(frame)
-                elif frame not in fresh:
+                elif before is not None and frame not in fresh:
                     if same_picture(before.payload, frame.payload):
                         frozen.append(frame)
                         self._frozen.append(frame)

@@ -8,6 +8,7 @@ ego frame of t0, which is the only place where large map coordinates are subtrac
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ UNIT_TOLERANCE = 1e-2
 # A pose that does not change at all for this many of its usual steps, and for this long (ns), is held by a source that
 # has stopped measuring, where the vehicle moved faster than this before (m/s): nothing on wheels stops so.
 HELD_STEPS, HELD_NS, HELD_SPEED = 3, 50_000_000, 2.5
+# Changes of the pose that tell its usual step and the speed before.
+CHANGES = 8
 # What a pose may jump beyond max_speed x dt before it is a teleport: metres of honest localisation noise.
 JUMP_SLACK = 0.5
 
@@ -52,6 +55,40 @@ def check_sample(sample: Sample) -> NotReady | None:
     return None
 
 
+class Stillness:
+    """Watches for a pose that stands under new stamps in the middle of a drive.
+
+    A source may repeat its pose for a few messages (a filter that is slower than its publisher), so how long it may
+    stand follows from how often it changes.
+    """
+
+    def __init__(self) -> None:
+        self._changes: deque[tuple[int, Sample]] = deque(maxlen=CHANGES)
+
+    def clear(self) -> None:
+        self._changes.clear()
+
+    def check(self, stamp_ns: int, sample: Sample) -> NotReady | None:
+        """Takes the next pose by stamp; a refusal of it where the vehicle cannot have stood since it last changed."""
+        changes = self._changes
+        if not changes or sample != changes[-1][1]:
+            if not changes or stamp_ns > changes[-1][0]:
+                changes.append((stamp_ns, sample))
+            return None
+        if len(changes) < 3:
+            return None
+        stood = stamp_ns - changes[-1][0]
+        steps = sorted(later[0] - earlier[0] for earlier, later in zip(changes, list(changes)[1:], strict=False))
+        if stood <= max(HELD_NS, HELD_STEPS * steps[len(steps) // 2]):
+            return None
+        (began, first), (ended, last) = changes[0], changes[-1]
+        speed = math.dist(first[:3], last[:3]) / ((ended - began) / SECOND_NS)
+        if speed <= HELD_SPEED:
+            return None
+        detail = "the pose stands under new stamps in the middle of a drive"
+        return NotReady(Reason.ODOMETRY_FROZEN, "odometry", detail, {"for": stood / SECOND_NS, "speed": speed})
+
+
 def ego_history(timeline: Timeline[Sample], t0_ns: int, limits: OdometryLimits) -> Pose | NotReady:
     """Sixteen poses at t0-1.5 s ... t0, (16, 3) and (16, 4), in odometry's frame; or why not."""
     refusal = _reach(timeline, t0_ns)
@@ -75,34 +112,8 @@ def ego_history(timeline: Timeline[Sample], t0_ns: int, limits: OdometryLimits) 
         worst = int(excess.argmax())
         numbers = {"moved": float(moved[worst]), "within": steps_ns[worst] / SECOND_NS, "max_speed": limits.max_speed}
         return NotReady(Reason.ODOMETRY_JUMP, "odometry", "the pose jumped within the history", numbers, t0_ns)
-    held = _held(stamps_ns, values)
-    if held is not None:
-        numbers = {"for": held / SECOND_NS}
-        detail = "the pose stands still under new stamps in the middle of a drive"
-        return NotReady(Reason.ODOMETRY_FROZEN, "odometry", detail, numbers, t0_ns)
     quaternions = values[:, 3:] / np.linalg.norm(values[:, 3:], axis=1, keepdims=True)
     return interpolate_poses(stamps_ns, Pose(values[:, :3], quaternions), t0_ns + np.array(HISTORY_OFFSETS_NS))
-
-
-def _held(stamps_ns: np.ndarray, values: np.ndarray) -> int | None:
-    """How long (ns) the first pose that a moving vehicle cannot have kept was kept; None where there is none.
-
-    A source may repeat its pose for a few messages (a filter that is slower than its publisher), so a run counts by
-    the usual distance of changes.
-    """
-    changed = np.flatnonzero((np.diff(values, axis=0) != 0.0).any(axis=1)) + 1
-    if changed.size < 2:
-        return None
-    starts = np.concatenate([[0], changed])
-    ends_ns = np.concatenate([stamps_ns[changed - 1], stamps_ns[-1:]])
-    lasted = ends_ns - stamps_ns[starts]
-    usual = int(np.median(np.diff(stamps_ns[starts])))
-    for run in np.flatnonzero(lasted > max(HELD_NS, HELD_STEPS * usual)).tolist():
-        before = starts[max(0, run - 5)], starts[run]
-        seconds = (stamps_ns[before[1]] - stamps_ns[before[0]]) / SECOND_NS
-        if seconds > 0 and np.linalg.norm(values[before[1], :3] - values[before[0], :3]) > HELD_SPEED * seconds:
-            return int(lasted[run])
-    return None
 
 
 def centred(poses: Pose) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ from alpamayo_ros.contract import (
     NotReady,
     Reason,
 )
-from alpamayo_ros.history import OdometryLimits, Sample, check_sample, ego_history
+from alpamayo_ros.history import OdometryLimits, Sample, Stillness, check_sample, ego_history
 from alpamayo_ros.slots import SlotRule
 from alpamayo_ros.timeline import Push, Timeline
 from alpamayo_ros.window import Candidates, Frame, Window, choose_frames
@@ -38,6 +38,8 @@ FRAME_HORIZON_NS = 1_000_000_000
 ODOMETRY_HORIZON_NS = -HISTORY_OFFSETS_NS[0] + SECOND_NS
 # And how many at most, whatever a source may send: a second of 120 Hz, and 2.5 s of 800 Hz.
 MOST_FRAMES, MOST_POSES = 120, 2000
+# Odometry of other frames takes over where the old one has been silent for this long.
+TAKEOVER_NS = 800_000_000
 # A stamp further back than this is a rewind (a looped bag), not a late message.
 REWIND_NS = 500_000_000
 
@@ -89,6 +91,7 @@ class Observer:
         }
         self._odometry: Timeline[Sample] = Timeline(ODOMETRY_HORIZON_NS, REWIND_NS, MOST_POSES)
         self._odometry_frames: tuple[str, str] | None = None
+        self._stillness = Stillness()
         self._camera_frames: dict[str, str] = {}
         self._ticks: deque[_Tick] = deque()
         self._last_t0_ns: int | None = None
@@ -101,6 +104,7 @@ class Observer:
         for timeline in self._cameras.values():
             timeline.clear()
         self._odometry.clear()
+        self._stillness.clear()
         self._odometry_frames = None
         self._camera_frames.clear()
         self._ticks.clear()
@@ -141,6 +145,9 @@ class Observer:
         newest = self._odometry.newest_ns
         if newest is not None and stamp_ns - newest > self.config.max_jump_ns:
             self.new_epoch(f"odometry jumped forward by {(stamp_ns - newest) / SECOND_NS:.3f} s")
+        refusal = self._stillness.check(stamp_ns, sample)
+        if refusal is not None:
+            return [refusal, *self._judge()]
         if self._put("odometry", self._odometry, stamp_ns, sample) is not Push.DUPLICATE:
             self._odometry_frames = (frame_id, child_frame_id)
         return self._judge()
@@ -182,8 +189,9 @@ class Observer:
         if self._odometry_frames in (None, frames):
             return None
         newest = self._odometry.newest_ns
-        if newest is not None and stamp_ns - newest > self.config.max_jump_ns:
-            return None  # the jump that follows begins a new epoch with the new frames
+        if newest is not None and stamp_ns - newest > TAKEOVER_NS:
+            self.new_epoch(f"odometry of {' -> '.join(frames)} alone")
+            return None
         old, new = (" -> ".join(pair) for pair in (self._odometry_frames or ("", ""), frames))
         detail = f"odometry of {new} among odometry of {old}: two publishers on one topic?"
         return NotReady(Reason.FRAME_MISMATCH, "odometry", detail)
@@ -248,8 +256,11 @@ class Observer:
         if period is not None and period > SLOWEST_PERIOD_NS:
             numbers = {"rate": SECOND_NS / period, "needed": 8.0}
             return NotReady(Reason.CAMERA_TOO_SLOW, role, "the camera is too slow for slots of 0.1 s", numbers, t0_ns)
-        _, frames = timeline.between(t0_ns + SLOT_OFFSETS_NS[0] - reach, t0_ns + reach)
-        return Candidates(tuple(frames), period or self.config.plan_period_ns)
+        first_ns = t0_ns + SLOT_OFFSETS_NS[0] - reach
+        _, frames = timeline.between(first_ns, t0_ns + reach)
+        before, values = timeline.around(first_ns, first_ns)
+        earlier = values[0] if before and before[0] < first_ns else None
+        return Candidates(tuple(frames), period or self.config.plan_period_ns, earlier)
 
 
 def _settled(timeline: Timeline[Frame], t0_ns: int) -> bool:

@@ -31,10 +31,14 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """What one camera has to offer around the window: frames by rising stamp, and the camera's own period."""
+    """What one camera has to offer around the window: frames by rising stamp, and the camera's own period.
+
+    `earlier` is the frame before the first one, which is too early to be chosen.
+    """
 
     frames: tuple[Frame, ...]
     period_ns: int
+    earlier: Frame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +117,7 @@ def without(window: Window, refused: Frame) -> Window | NotReady:
     """The same window chosen again, `refused` struck from its candidates."""
     offered = window.candidates[refused.role]
     remaining = tuple(frame for frame in offered.frames if frame is not refused)
-    candidates = {**window.candidates, refused.role: Candidates(remaining, offered.period_ns)}
+    candidates = {**window.candidates, refused.role: replace(offered, frames=remaining)}
     choice = choose_frames(window.t0_ns, candidates, window.rule, window.max_skew_ns)
     if isinstance(choice, NotReady):
         return choice
