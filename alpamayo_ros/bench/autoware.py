@@ -112,26 +112,31 @@ class Source(ObserverSource):
 
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
+    settings = {name: getattr(options, name) for name in ("policy", "samples", "seconds", "latency", "seed")}
+    done = _driven_before(options.json, settings) if options.resume else []
     tried = list(islice(scenarios(None, tuple(Family), options.seed), options.episodes))
-    started, done = time.monotonic(), []
-    for result in _results(tried, options):
+    left, text = [each for each in tried if _name(each) not in {one["scenario"] for one in done}], ""
+    for result in _results(left, options):
         done.append(result)
         print(f"{len(done)} of {len(tried)}: {result['scenario']}", file=sys.stderr, flush=True)
-    report = {
-        "machine": machine(),
-        "policy": options.policy,
-        "samples": options.samples,
-        "seconds": options.seconds,
-        "latency": options.latency,
-        "wall_s": round(time.monotonic() - started, 1),
-        **_report(done),
-    }
-    text = json.dumps(report, indent=1)
+        text = json.dumps({"machine": machine(), **settings, **_report(done)}, indent=1)
+        if options.json:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            options.json.write_text(text + "\n")
     print(text)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(text + "\n")
     return 0
+
+
+def _driven_before(path: File | None, settings: dict) -> list[dict]:
+    """The drives of an earlier run with the same settings."""
+    if path is None or not path.is_file():
+        return []
+    before = json.loads(path.read_text())
+    return before["drives"] if all(before.get(name) == value for name, value in settings.items()) else []
+
+
+def _name(scenario: Scenario) -> str:
+    return f"{scenario.family.value} {scenario.seed}"
 
 
 def _results(tried: Sequence[Scenario], options: argparse.Namespace):
@@ -161,7 +166,7 @@ def drive(scenario: Scenario) -> dict:
     )
     verdict = came.verdict
     return {
-        "scenario": f"{scenario.family.value} {scenario.seed}",
+        "scenario": _name(scenario),
         "ticks": bridge.ticks,
         "published": bridge.published,
         "refused": dict(bridge.refused),
@@ -222,7 +227,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--policy", default="onnx")
     parser.add_argument("--samples", type=int, default=1, help="of the small model")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--json", type=File, help="write the report here as well")
+    parser.add_argument("--json", type=File, help="write the report here as well, after every episode")
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run of --json ended")
     return parser
 
 

@@ -36,6 +36,7 @@ from alpamayo_ros.msg import DrivingPlan
 # Between two looks at the watchdog, and at the route (s).
 WATCH_PERIOD, ROUTE_PERIOD = 0.05, 0.5
 LATEST = 1
+LONGEST_WAIT = 0.2
 CLOCK_JUMP = JumpThreshold(
     min_forward=Duration(seconds=1.0), min_backward=Duration(nanoseconds=-1), on_clock_change=True
 )
@@ -233,7 +234,9 @@ def main(argv: list[str]) -> int:
     node = None
     try:
         node = AutowareBridge()
-        rclpy.spin(node)
+        # rclpy may miss the wake-up of a signal, and where /clock stands still no timer of ours wakes it.
+        while rclpy.ok():
+            rclpy.spin_once(node, timeout_sec=LONGEST_WAIT)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except (MissingMessages, ValueError) as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from alpamayo_ros.replay.rig import Rig
+
 # The bridge's own name -> the stack's. What is not listed keeps the bridge's name.
 #   autoware    Autoware since autoware_launch#1594 (2026)
 #   scenario    Autoware before that, whose planning published under scenario_planning
@@ -56,3 +58,11 @@ def remappings(naming: str) -> list[tuple[str, str]]:
 def driver_remappings(naming: str) -> list[tuple[str, str]]:
     """The driver's remappings for a naming, beside those of its rig."""
     return list(DRIVER.get(naming, {}).items())
+
+
+def arguments(naming: str, rig: Rig) -> tuple[list[str], list[str]]:
+    """The driver's and the bridge's remappings as words of a command line."""
+    bridge = {**dict(remappings(naming)), "odometry": rig.topics["odometry"]}
+    pairs = [*rig.remappings, *driver_remappings(naming)], list(bridge.items())
+    driver, own = ([word for pair in each for word in ("-r", ":=".join(pair))] for each in pairs)
+    return driver, own
