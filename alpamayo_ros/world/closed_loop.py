@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from alpamayo_ros.world.follower import Path, path_in_world, track
 from alpamayo_ros.world.judge import SAMPLE, Judge, Verdict
 from alpamayo_ros.world.oracle import Label, label, rule_plan
 from alpamayo_ros.world.roads import RoadMap
+from alpamayo_ros.world.scene import Scene
 from alpamayo_ros.world.sources import GridSource, Source
 from alpamayo_ros.world.state import Snapshot
 from alpamayo_ros.world.vehicle import FRONT_REACH, Control
@@ -39,7 +41,12 @@ class Tick:
     observation: Observation
     snapshot: Snapshot
     plan: Plan
-    label: Label
+    scene: Scene
+
+    @cached_property
+    def label(self) -> Label:
+        """Made when it is asked for: a drive that is only watched needs few of them."""
+        return label(self.scene, self.snapshot)
 
 
 # From a plan, the instants of its t0 and of when it is ready, to the path to follow; None keeps the old one.
@@ -150,7 +157,7 @@ class _Loop:
         self._coming = (observation.t0_ns + self._latency_ns, plan, snapshot)
         self._planned += 1
         if self._on_tick is not None:
-            self._on_tick(Tick(observation, snapshot, plan, label(self._episode.scene, snapshot)))
+            self._on_tick(Tick(observation, snapshot, plan, self._episode.scene))
 
     def _follow(self, policy_drives: bool) -> None:
         """The control until the next look at the path: the policy's newest plan, the rule driver's before the first."""
