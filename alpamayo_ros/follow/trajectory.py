@@ -38,10 +38,6 @@ class Trajectory:
         """(N,) radians, unwrapped."""
         return np.unwrap(yaw_of_quaternion(self.poses.quaternion))
 
-    @property
-    def end_ns(self) -> int:
-        return self.stamp_ns + round(float(self.times[-1]) * SECOND_NS)
-
     def from_point(self, first: int) -> Trajectory:
         """The same trajectory, stamped the same, without its points before `first`."""
         kept = slice(first, None)

@@ -15,8 +15,8 @@ from enum import Enum
 import numpy as np
 
 from alpamayo_ros.contract import PLAN_PERIOD, PLAN_STEPS
+from alpamayo_ros.follow.tracking import steering_law
 from alpamayo_ros.world.curves import STEP
-from alpamayo_ros.world.follower import steering_law
 from alpamayo_ros.world.longitudinal import (
     HARDEST_BRAKING,
     HEADWAY,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from alpamayo_ros.contract import PLAN_OFFSETS_NS, PLAN_PERIOD, SECOND_NS, Plan
+from alpamayo_ros.follow.tracking import steering_law
 from alpamayo_ros.geometry import wrap_angle, yaw_of_quaternion
 from alpamayo_ros.world.state import EgoState
 from alpamayo_ros.world.vehicle import ACCELERATION_LAG, STEERING_LAG, WHEELBASE, Control
@@ -123,13 +124,3 @@ def _curvature(path: Path, steps: np.ndarray, lengths: np.ndarray, state: EgoSta
     middles = 0.5 * (travelled[1:] + travelled[:-1])[moving]
     bend = float(np.interp(here + PREVIEW * state.speed, middles, curvature[moving]))
     return steering_law(bend, float(aside), float(wrap_angle(state.yaw - yaw)), state.speed)
-
-
-def steering_law(bend: float, aside: float, heading: float, speed: float) -> float:
-    """The curvature (1/m) that leads back to a line: the line's own bend less a critically damped return in space.
-
-    aside'' + 2 w aside' + w^2 aside = 0 along the line, with w falling with speed so that the lateral acceleration
-    of a return stays about the same. `aside` in metres to the left, `heading` relative to the line.
-    """
-    w = 1.0 / max(4.0, 0.9 * speed)
-    return bend - w * w * min(max(aside, -1.5), 1.5) - 2.0 * w * math.sin(heading)
