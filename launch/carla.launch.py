@@ -1,7 +1,9 @@
 """The driver in CARLA: `ros2 launch alpamayo_ros carla.launch.py role_name:=hero bridge:=ros_bridge`.
 
-The simulator and its bridge are started elsewhere, the vehicle with config/carla_rig.json:
-ros-bridge: `ros2 launch carla_spawn_objects carla_spawn_objects.launch.py objects_definition_file:=.../carla_rig.json`.
+The simulator, its bridge and the vehicle are started elsewhere:
+ros-bridge: `ros2 launch carla_spawn_objects carla_spawn_objects.launch.py objects_definition_file:=.../carla_rig.json`;
+native (0.9.16, `--ros2`): CARLA's PythonAPI/examples/ros2/ros2_native.py --file .../carla_rig_native.json, less its
+autopilot, which would hold the wheel.
 """
 
 from __future__ import annotations

@@ -19,8 +19,10 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from tf2_msgs.msg import TFMessage
 
+from alpamayo_ros import params
 from alpamayo_ros.bridges import carla_topics
 from alpamayo_ros.bridges.carla_follow import Follower, Odometry, Pedals
+from alpamayo_ros.bridges.carla_options import FOLLOWER
 from alpamayo_ros.bridges.carla_run import run
 from alpamayo_ros.bridges.carla_vehicle import Vehicle, WheelsUnknown, vehicle_of_wheels
 from alpamayo_ros.contract import SECOND_NS
@@ -34,29 +36,30 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class CarlaFollower(Node):
-    """See the module.
+    """See the module; parameters are in carla_options.py.
 
-    Parameters: role_name; follow (false: only the rear axle's place); max_path_age (s); and instead of vehicle_info
-    rear_axle_x, wheelbase (m) and max_steer_angle (rad), where wheelbase is above 0.
+    Raises:
+        CarlaMessagesMissing: carla_msgs is not installed.
+        WheelsUnknown: measures as parameters that no vehicle has.
     """
 
     def __init__(self, **options):
         super().__init__("carla_follower", **options)
         carla = carla_topics.messages()
         self._control = carla.CarlaEgoVehicleControl
-        self._role = self.declare_parameter("role_name", carla_topics.ROLE).value
-        age = self.declare_parameter("max_path_age", 1.0).value
-        measures = [self.declare_parameter(name, 0.0).value for name in ("rear_axle_x", "wheelbase", "max_steer_angle")]
-        self._follower = Follower(round(age * SECOND_NS))
+        params.declare(self, FOLLOWER)
+        values = params.read(self, FOLLOWER)
+        self._role = values["role_name"]
+        self._follower = Follower(round(values["max_path_age"] * SECOND_NS))
         self._told = ""
         self._out_tf = self.create_publisher(TFMessage, "/tf_static", LATCHED)
-        if measures[1] > 0.0:
-            self._drive(Vehicle((measures[0], 0.0), measures[1], measures[2]))
+        if values["wheelbase"] > 0.0:
+            self._drive(Vehicle((values["rear_axle_x"], 0.0), values["wheelbase"], values["max_steer_angle"]))
         else:
             self.create_subscription(
                 carla.CarlaEgoVehicleInfo, carla_topics.topic(self._role, "vehicle_info"), self._on_info, LATCHED
             )
-        if self.declare_parameter("follow", True).value:
+        if values["follow"]:
             self._follow()
 
     def _follow(self) -> None:

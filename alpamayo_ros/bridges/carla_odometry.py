@@ -19,7 +19,9 @@ from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
+from alpamayo_ros import params
 from alpamayo_ros.bridges import carla_axes, carla_topics
+from alpamayo_ros.bridges.carla_options import ODOMETRY
 from alpamayo_ros.bridges.carla_run import run
 from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.geometry import Pose
@@ -30,7 +32,7 @@ SPAWNING, ANSWERING = 60.0, 10.0
 
 
 class CarlaOdometry(Node):
-    """Publishes once a tick. Parameters: role_name, host, port.
+    """Publishes once a tick. Parameters are in carla_options.py.
 
     Args:
         carla: the PythonAPI's module.
@@ -42,9 +44,9 @@ class CarlaOdometry(Node):
     def __init__(self, carla: Any, **options):
         super().__init__("carla_odometry", **options)
         types = carla_topics.messages()
-        self._role = self.declare_parameter("role_name", carla_topics.ROLE).value
-        host = self.declare_parameter("host", "localhost").value
-        port = self.declare_parameter("port", 2000).value
+        params.declare(self, ODOMETRY)
+        values = params.read(self, ODOMETRY)
+        self._role, host, port = values["role_name"], values["host"], values["port"]
         queue = carla_topics.QUEUE
         self._out = self.create_publisher(Odometry, carla_topics.topic(self._role, "odometry"), queue)
         latched = QoSProfile(depth=queue, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -268,6 +268,19 @@ def test_the_sensor_definition_is_the_worlds_rig_seen_from_the_actors_origin():
     assert {"sensor.pseudo.tf", "sensor.pseudo.odom"} <= others
 
 
+def test_the_native_bridges_definition_is_the_same_rig_in_its_own_form():
+    """One vehicle; what is not a type, an id or a place is an attribute. Its places are in ROS's axes too."""
+    (vehicle,) = json.loads(config("carla_rig.json").read_text())["objects"]
+    own = ("type", "id", "spawn_point")
+    cameras = [
+        {**{k: v for k, v in s.items() if k in own}, "attributes": {k: v for k, v in s.items() if k not in own}}
+        for s in vehicle["sensors"]
+        if s["type"] == "sensor.camera.rgb"
+    ]
+    native = json.loads(config("carla_rig_native.json").read_text())
+    assert native == {"type": vehicle["type"], "id": vehicle["id"], "sensors": cameras}
+
+
 def pose_of(transform) -> Pose:
     t, q = transform.transform.translation, transform.transform.rotation
     return Pose(np.array([t.x, t.y, t.z]), np.array([q.x, q.y, q.z, q.w]))
