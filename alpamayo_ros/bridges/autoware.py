@@ -63,7 +63,7 @@ class AutowareBridge(Node):
         frame = self._values["ego_frame"] if self._values["frame"] == "base_link" else "odometry"
         self._writer = Writer(classes, frame, float(self._values["engage_speed"]))
         self._ages = StampAges()
-        self._published_ns: int | None = None
+        self._acted_ns: int | None = None
         self._goal: tuple[str, Pose] | None = None
         self._guidance = Guidance("", "no route and no goal have come")
         self._told: str | None = None
@@ -130,22 +130,23 @@ class AutowareBridge(Node):
     def _on_clock_jump(self, jump: TimeJump) -> None:
         self.keeper.clear()
         self._ages.reset()
-        self._published_ns = None
+        self._acted_ns = None
         self._say("the clock has jumped")
 
     # --- out ---------------------------------------------------------------------------------------------------
 
     def _on_watch(self) -> None:
-        """Publishes again, or a stop, where no plan has brought anything new."""
+        """Publishes again, or a stop, where no plan has brought anything new for a while."""
         now, after = self._now_ns(), float(self._values["again_after"])
-        if self._published_ns is None:
+        if self._acted_ns is None:
             return
-        since = (now - self._published_ns) / SECOND_NS
+        since = (now - self._acted_ns) / SECOND_NS
         t0 = self.keeper.plan_t0_ns
         watchdog = self.keeper.rules.watchdog
         overdue = bool(watchdog) and t0 is not None and (now - t0) / SECOND_NS > watchdog
         if overdue and since >= 2 * WATCH_PERIOD or after and since >= after:
             found = self.keeper.again(now)
+            self._acted_ns = now
             if found is not None:
                 self._give(found)
 
@@ -157,9 +158,9 @@ class AutowareBridge(Node):
             self._out_candidates.publish(self._writer.candidates(found))
         if self._out_reasoning is not None:
             self._out_reasoning.publish(self._writer.reasoning(found))
-        self._published_ns = self._now_ns()
+        self._acted_ns = self._now_ns()
         self._counts["stops" if found.stopping else "trajectories"] += 1
-        age = (self._published_ns - found.heard.t0_ns) / SECOND_NS
+        age = (self._acted_ns - found.heard.t0_ns) / SECOND_NS
         self._numbers = {"plan_age": age, "aside": found.aside, "overrun": found.overrun}
         self._say(f"stopping: {found.stopping.split(' for ')[0]}" if found.stopping else "following")
 

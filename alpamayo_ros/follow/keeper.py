@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from alpamayo_ros.checks import MAX_START_ERROR
+from alpamayo_ros.checks import MAX_SPEED, MAX_START_ERROR
 from alpamayo_ros.contract import PLAN_PERIOD, SECOND_NS, NotReady, Plan, Reason
 from alpamayo_ros.follow.intent import Intent, intent
 from alpamayo_ros.follow.stopping import stop
@@ -191,6 +191,13 @@ class Keeper:
         if heard.frame_id != self._frame:
             detail = f"the plan is in '{heard.frame_id}', odometry in '{self._frame}'"
             return NotReady(Reason.FRAME_MISMATCH, "", detail, {}, t0)
+        values = heard.poses.xyz, heard.poses.quaternion, heard.speed, heard.acceleration
+        if not all(np.isfinite(each).all() for each in values):
+            return NotReady(Reason.PLAN_INVALID, "", "it is not finite", {}, t0)
+        step = float(np.abs(np.diff(heard.poses.xyz, axis=1)).max())
+        reach = MAX_SPEED * PLAN_PERIOD + MAX_START_ERROR
+        if step > reach or float(np.abs(heard.speed).max()) > MAX_SPEED:
+            return NotReady(Reason.PLAN_INVALID, "", "no vehicle moves like it", {"step": step, "reach": reach}, t0)
         age = (now_ns - t0) / SECOND_NS
         if age > rules.max_age:
             return NotReady(Reason.PLAN_TOO_OLD, "", "", {"age": age, "max_plan_age": rules.max_age}, t0)

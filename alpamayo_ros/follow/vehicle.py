@@ -16,6 +16,8 @@ HORIZON = 12.0
 REWIND = 0.5
 # Seconds of speeds from which the acceleration is taken.
 ACCELERATION_WINDOW = 0.3
+# No vehicle is faster, nor turns faster (m/s, rad/s).
+FASTEST, QUICKEST = 100.0, 20.0
 # Below this a yaw rate says more of noise than of the steering (m/s).
 STEERING_SPEED = 1.0
 
@@ -81,6 +83,9 @@ class VehicleLog:
         norm = math.hypot(*sample[3:7])
         if abs(norm - 1.0) > 1e-2:
             return NotReady(Reason.QUATERNION_NOT_UNIT, "odometry", "orientation is no unit quaternion", {"norm": norm})
+        if abs(sample[7]) > FASTEST or abs(sample[8]) > QUICKEST:
+            numbers = {"speed": sample[7], "yaw_rate": sample[8]}
+            return NotReady(Reason.ODOMETRY_JUMP, "odometry", "no vehicle moves like its twist", numbers)
         if self._timeline.push(stamp_ns, sample) is Push.REWOUND:
             self._timeline.clear()
             self._timeline.push(stamp_ns, sample)

@@ -268,6 +268,8 @@ def test_a_braking_vehicle_is_not_predicted_backwards():
         ((math.nan, 0, 0, 0, 0, 0, 1, 0, 0), "odometry_not_finite"),
         ((0, 0, 0, 0, 0, 0, 1, math.inf, 0), "odometry_not_finite"),
         ((0, 0, 0, 0, 0, 0, 2, 0, 0), "quaternion_not_unit"),
+        ((0, 0, 0, 0, 0, 0, 1, 1e200, 0), "odometry_jump"),
+        ((0, 0, 0, 0, 0, 0, 1, 5.0, 1e200), "odometry_jump"),
     ],
 )
 def test_odometry_that_is_no_pose_is_refused(sample, reason):

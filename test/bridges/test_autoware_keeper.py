@@ -168,3 +168,13 @@ def test_a_plan_of_another_vehicle_in_the_same_map_is_refused():
     elsewhere = Pose(place().xyz + [300.0, 0.0, 0.0], place().quaternion)
     found = driven().hear(told(at=elsewhere), T0 + 100 * MS)
     assert found.reason == Reason.PLAN_INVALID and found.numbers["gap"] > 290.0
+
+
+@pytest.mark.parametrize("spoil", [np.nan, np.inf, 1e300])
+def test_a_plan_of_impossible_numbers_is_refused(spoil):
+    wrong = told()
+    wrong.poses.xyz[0, 40, 1] = spoil
+    assert driven().hear(wrong, T0 + 100 * MS).reason == Reason.PLAN_INVALID
+    wrong = told()
+    wrong.speed[0, 5] = spoil
+    assert driven().hear(wrong, T0 + 100 * MS).reason == Reason.PLAN_INVALID
