@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -121,20 +122,28 @@ def main(argv: list[str]) -> int:
 
 
 def episode(options: argparse.Namespace) -> dict:
-    """One drive in numbers; "failed" says why there was none."""
+    """One drive in numbers; "failed" says why there was none, and the others go on."""
+    named = {"scenario": f"{options.scenario} {options.seed}"}
+    try:
+        return {**named, **_driven(options)}
+    except Exception as error:
+        traceback.print_exc()
+        return {**named, "failed": f"{type(error).__name__}: {error}", "plans": 0}
+
+
+def _driven(options: argparse.Namespace) -> dict:
     from alpamayo_ros.live.node import run
 
     bridge = BRIDGES[options.bridge]
-    named = {"scenario": f"{options.scenario} {options.seed}"}
     with running(bridge.commands(options.param)) as processes:
         dress = bridge.dress()
         account = run(options, [], lambda: all(each.poll() is None for each in processes), dress)
         codes = [each.poll() for each in processes]
     if account is None or not account.heard or any(code is not None for code in codes):
         plans = 0 if account is None else len(account.heard)
-        return {**named, "failed": f"{plans} plans; exit codes of the driver and its bridge: {codes}", "plans": 0}
+        return {"failed": f"{plans} plans; exit codes of the driver and its bridge: {codes}", "plans": 0}
     a_second = {topic: round(count / account.driven, 2) for topic, count in account.messages.items()}
-    return {**named, **report_of(account), "messages_heard_per_s": a_second, **bridge.found(dress)}
+    return {**report_of(account), "messages_heard_per_s": a_second, **bridge.found(dress)}
 
 
 @contextmanager
