@@ -40,7 +40,9 @@ class Flow:
         for step, length in enumerate(self._lengths):
             v = self.velocity(x, step)
             velocities.append(v)
-            x = torch.add(x, path[step] if step < len(path) else v, alpha=length)
+            # Product and sum round one after the other, as on the plain path: the input's features are of frequencies
+            # that make a thousand last places of one.
+            x = x + length * (path[step] if step < len(path) else v).float()
         return x, velocities
 
     def velocity(self, actions: torch.Tensor, step: int) -> torch.Tensor:
