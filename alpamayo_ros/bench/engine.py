@@ -361,7 +361,7 @@ class _Bench:
 def _run(bench: _Bench, modes: Sequence[Mode], options: argparse.Namespace, report: dict[str, Any]) -> list[Mode]:
     """Rounds in which every mode gets its share of the ticks; those that failed and take no further part."""
     plain, counted, failed = max(1, options.plain_ticks), defaultdict(int), []
-    rounds = min(plain, 8)
+    rounds = min(plain, options.ticks, 8)
     for number in range(rounds):
         for mode in modes:
             total = plain if not mode.preset else max(1, round(options.ticks * mode.share))
@@ -371,7 +371,7 @@ def _run(bench: _Bench, modes: Sequence[Mode], options: argparse.Namespace, repo
             if mode not in failed and not _tried(report, lambda mode, turn=turn: bench.turn(mode, *turn), mode):
                 failed.append(mode)
             counted[mode.name] = due
-        report["modes"] = [bench.summary(mode) for mode in modes if mode not in failed]
+        report["modes"] = [bench.summary(mode) for mode in modes if bench.ticks[mode.name] and mode not in failed]
         _write(report, options)
     return failed
 
