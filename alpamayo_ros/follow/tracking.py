@@ -75,8 +75,8 @@ def track(
     speed = max(vehicle.speed, 0.0)
     acceleration = min(max(vehicle.acceleration, -bounds.deceleration), bounds.acceleration)
     place, aside, heading = path.nearest(x, y, yaw, 0.0, math.inf)
-    wheels = _first_steering(vehicle, bounds, steering, path.bend(place, speed))
     ahead = path.bend(place, speed)
+    wheels = _first_steering(vehicle, bounds, steering, ahead)
     acceleration = max(_gentle(acceleration, speed, wheels, ahead, bounds), -SOFT_STOP * speed)
     began, rows = place, []
     count = points(intent, vehicle.stamp_ns) if braking is None else _stopping_points(speed, braking)
