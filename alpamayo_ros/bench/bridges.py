@@ -26,7 +26,7 @@ import numpy as np
 from alpamayo_ros.bench.drive import machine, report_of
 from alpamayo_ros.bridges import autoware_topics, carla_topics
 from alpamayo_ros.live import options as world
-from alpamayo_ros.live.topics import Topics
+from alpamayo_ros.live.topics import Topics, dress
 from alpamayo_ros.paths import config
 from alpamayo_ros.replay.rig import load_rig
 from alpamayo_ros.transport import use_profile
@@ -38,23 +38,15 @@ ENDING = 10.0  # s, for a process that was told to end
 
 @dataclass(frozen=True)
 class Bridge:
-    """A stack.
+    """A stack, by the name of its dress of the world.
 
     Attributes:
-        dress: makes the world's topics.
         commands: the processes beside the world, the driver's first, for parameters of the driver as NAME:=VALUE.
         found: what a dress has found out in a drive.
     """
 
-    dress: Callable[[], Topics]
     commands: Callable[[Sequence[str]], list[list[str]]]
-    found: Callable[[Topics], dict] = lambda dress: {}
-
-
-def _carla() -> Topics:
-    from alpamayo_ros.live.carla import Carla
-
-    return Carla()
+    found: Callable[[Topics], dict] = lambda topics: {}
 
 
 def _carla_commands(parameters: Sequence[str]) -> list[list[str]]:
@@ -65,12 +57,6 @@ def _carla_commands(parameters: Sequence[str]) -> list[list[str]]:
         [*PYTHON, "drive", *file, *carla_topics.driver_arguments(carla_topics.ROLE), *given],
         [*PYTHON, "carla", "--ros-args", *file],
     ]
-
-
-def _autoware() -> Topics:
-    from alpamayo_ros.live.autoware import Autoware
-
-    return Autoware()
 
 
 def _autoware_commands(parameters: Sequence[str]) -> list[list[str]]:
@@ -84,14 +70,14 @@ def _autoware_commands(parameters: Sequence[str]) -> list[list[str]]:
     ]
 
 
-def _measured(dress: Topics) -> dict:
+def _measured(topics: Topics) -> dict:
     """Trajectories that were heard, and those of them that broke a condition of Autoware's validator, by its name."""
-    return {"measured": dict(dress.measured)}
+    return {"measured": dict(topics.measured)}
 
 
 BRIDGES = {
-    "autoware": Bridge(_autoware, _autoware_commands, _measured),
-    "carla": Bridge(_carla, _carla_commands),
+    "autoware": Bridge(_autoware_commands, _measured),
+    "carla": Bridge(_carla_commands),
 }
 
 
@@ -136,14 +122,14 @@ def _driven(options: argparse.Namespace) -> dict:
 
     bridge = BRIDGES[options.bridge]
     with running(bridge.commands(options.param)) as processes:
-        dress = bridge.dress()
-        account = run(options, [], lambda: all(each.poll() is None for each in processes), dress)
+        topics = dress(options.bridge)
+        account = run(options, [], lambda: all(each.poll() is None for each in processes), topics)
         codes = [each.poll() for each in processes]
     if account is None or not account.heard or any(code is not None for code in codes):
         plans = 0 if account is None else len(account.heard)
         return {"failed": f"{plans} plans; exit codes of the driver and its bridge: {codes}", "plans": 0}
     a_second = {topic: round(count / account.driven, 2) for topic, count in account.messages.items()}
-    return {**report_of(account), "messages_heard_per_s": a_second, **bridge.found(dress)}
+    return {**report_of(account), "messages_heard_per_s": a_second, **bridge.found(topics)}
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.live import album, options, telling
 from alpamayo_ros.live.drive import LiveDrive
 from alpamayo_ros.live.pace import Pace
-from alpamayo_ros.live.topics import DRIVER, Heard, Plain, Said, Topics
+from alpamayo_ros.live.topics import DRESSES, DRIVER, Heard, Plain, Said, Topics, dress
 from alpamayo_ros.transport import use_profile
 from alpamayo_ros.world import wire
 
@@ -170,13 +170,14 @@ def run(
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="alpamayo_ros world", description=__doc__)
     options.add(parser)
+    parser.add_argument("--topics", choices=list(DRESSES), default="plain", help="whose names, types and frames")
     words = argv[: argv.index("--ros-args")] if "--ros-args" in argv else argv
     given = parser.parse_args(words)
     options.check(parser, given)
     remark = use_profile()
     if remark:
         print(remark, file=sys.stderr)
-    account = run(given, argv[len(words) :], lambda: True)
+    account = run(given, argv[len(words) :], lambda: True, dress(given.topics))
     if account is None:
         print(f"world: no driver subscribed to the cameras within {LOADING:.0f} s", file=sys.stderr)
     return 0 if account is not None and account.heard else 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -107,6 +108,24 @@ class Plain:
 
     def text(self, words: str) -> Sent:
         yield "command", wire.text(words)
+
+
+# name -> the module and the class of a dress; imported when it is wanted, as it may need a stack's messages
+DRESSES = {
+    "plain": ("alpamayo_ros.live.topics", "Plain"),
+    "autoware": ("alpamayo_ros.live.autoware", "Autoware"),
+    "carla": ("alpamayo_ros.live.carla", "Carla"),
+}
+
+
+def dress(name: str) -> Topics:
+    """The world's topics in a stack's dress.
+
+    Raises:
+        ImportError: the stack's message packages are missing.
+    """
+    module, kind = DRESSES[name]
+    return getattr(import_module(module), kind)()
 
 
 def follow(drive: LiveDrive, message: Any) -> None:

@@ -21,7 +21,9 @@ from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS
 from alpamayo_ros.geometry import Pose, yaw_of_quaternion
 from alpamayo_ros.imaging import decode_image
 from alpamayo_ros.live import carla as dress
+from alpamayo_ros.live import topics
 from alpamayo_ros.live.node import Stage
+from alpamayo_ros.live.topics import DRESSES
 from alpamayo_ros.messages import stamp_ns
 from alpamayo_ros.node import AlpamayoDriver
 from alpamayo_ros.paths import config
@@ -103,6 +105,14 @@ def test_type_and_qos_of_the_command(graph):
 def test_there_is_no_base_link_but_the_followers(graph):
     publishers = {info.node_name for info in graph.world.get_publishers_info_by_topic("/tf_static")}
     assert publishers == {"carla_follower"}
+
+
+@pytest.mark.parametrize("name", DRESSES)
+def test_a_dress_is_put_on_by_its_name(name):
+    worn = topics.dress(name)
+    said = [each.topic for each in worn.says]
+    assert len(set(said)) == len(said) and "/clock" in said
+    assert set(worn.images) <= set(worn.awaits) <= set(said)
 
 
 # --- values ----------------------------------------------------------------------------------------------------------
