@@ -52,6 +52,7 @@ class CarlaFollower(Node):
         self._role = values["role_name"]
         self._follower = Follower(round(values["max_path_age"] * SECOND_NS))
         self._told = ""
+        self._odometry_came_ns = 0
         self._out_tf = self.create_publisher(TFMessage, "/tf_static", LATCHED)
         if values["wheelbase"] > 0.0:
             self._drive(Vehicle((values["rear_axle_x"], 0.0), values["wheelbase"], values["max_steer_angle"]))
@@ -98,6 +99,7 @@ class CarlaFollower(Node):
 
     def _on_odometry(self, message: OdometryMsg) -> None:
         p, q = message.pose.pose.position, message.pose.pose.orientation
+        self._odometry_came_ns = self.get_clock().now().nanoseconds
         sample = np.array([p.x, p.y, p.z, q.x, q.y, q.z, q.w])
         speed = message.twist.twist.linear.x
         if not np.isfinite([*sample, speed]).all():
@@ -107,8 +109,9 @@ class CarlaFollower(Node):
         self._send(self._follower.pedals(seen), seen.stamp_ns)
 
     def _on_watch(self) -> None:
+        # Since it came, not since its stamp: the simulator's time may not be this node's (use_sim_time forgotten).
         now = self.get_clock().now().nanoseconds
-        pedals = self._follower.without_odometry(now)
+        pedals = self._follower.without_odometry(now - self._odometry_came_ns)
         if pedals is not None:
             self._send(pedals, now)
 

@@ -88,12 +88,11 @@ class Follower:
         state = _at_rear_axle(seen, self.vehicle, self._steering)
         return self._press(track(self._path, state, seen.stamp_ns, self.vehicle.wheelbase), seen.speed)
 
-    def without_odometry(self, now_ns: int) -> Pedals | None:
-        """The brake, where odometry has fallen silent; None where it has not."""
-        if self._last is None or now_ns - self._last.stamp_ns <= WITHOUT_ODOMETRY_NS:
+    def without_odometry(self, silent_ns: int) -> Pedals | None:
+        """The brake, where nothing has come for too long since the last odometry; None where it has not."""
+        if self._last is None or silent_ns <= WITHOUT_ODOMETRY_NS:
             return None
-        self.braking_for = "no odometry"
-        self.detail = f"for {(now_ns - self._last.stamp_ns) / SECOND_NS:.2f} s"
+        self.braking_for, self.detail = "no odometry", f"for {silent_ns / SECOND_NS:.2f} s"
         return self._press(Control(self._steering, EXPIRED_BRAKING), 0.0)
 
     def _reason(self, seen: Odometry) -> tuple[str, str]:
