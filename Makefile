@@ -7,7 +7,7 @@ PYTHON_ENV = .venv/bin/python
 DEMO = $(if $(BAG),--bag $(BAG)) $(if $(RIG),--rig $(RIG)) $(if $(POLICY),--policy $(POLICY)) \
        $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
 
-.PHONY: drive replay test test-setup lint clean
+.PHONY: drive replay test test-setup lint audit clean
 
 drive:
 	@scripts/ros_env $(if $(filter vla,$(POLICY)),vla,run)
@@ -26,6 +26,9 @@ test: test-setup lint
 
 test-setup:
 	@scripts/ros_env test
+
+audit:
+	@scripts/audit
 
 lint: test-setup
 	@$(PYTHON_ENV) -m ruff check --quiet .
