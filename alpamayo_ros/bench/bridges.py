@@ -159,6 +159,7 @@ def report_on(options: argparse.Namespace, episodes: list[dict]) -> dict:
         "bridge": options.bridge,
         "image_size": [options.image_size.height, options.image_size.width],
         "seconds": options.seconds,
+        "real_time_factor": options.real_time_factor,
         "episodes": len(episodes),
         "failed": len(episodes) - len(driven),
         "driven_s": round(sum(each["driven_s"] for each in driven), 1),
