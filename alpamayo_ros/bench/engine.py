@@ -78,7 +78,7 @@ SMALL_MODES = (
 def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     if options.table:
-        print(engine_table.markdown(json.loads(options.table.read_text())), end="")
+        print(engine_table.markdown(*(json.loads(path.read_text()) for path in options.table)), end="")
         return 0
     import torch
 
@@ -169,7 +169,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--width", type=int, default=1920)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--table", type=Path, help="only print the README's tables of this report")
+    parser.add_argument(
+        "--table", type=Path, nargs="+", metavar="JSON", help="only print the README's tables of a report, or of two"
+    )
     return parser
 
 

@@ -213,8 +213,9 @@ def _streams():
                     continue
                 for pdl in (False, True) if (block_n, warps, stages) == (64, 4, 4) else (False,):
 
-                    def call(w, options=(block_n, block_k, stages, warps), splits=splits, pdl=pdl):
-                        return stream(x, w, None, None, gated, splits, pdl, *options)
+                    def call(w, size=(block_n, block_k, stages, warps), splits=splits, pdl=pdl):
+                        options = dict(zip(("block_n", "block_k", "stages", "warps"), size, strict=True))
+                        return stream(x, w, gated=gated, splits=splits, pdl=pdl, **options)
 
                     setting = f"{name}/n{block_n}k{block_k}s{stages}w{warps}x{splits}{'p' if pdl else ''}"
                     try:
@@ -250,7 +251,9 @@ def _attentions():
                 for pdl in (False, True) if (block, warps) == (64, 4) else (False,):
 
                     def call(k, splits=splits, block=block, warps=warps, pdl=pdl):
-                        return attention.decode_attention(*given, prompt[k], own[k], state, pdl, splits, block, warps)
+                        return attention.decode_attention(
+                            *given, prompt[k], own[k], state, pdl=pdl, splits=splits, block=block, warps=warps
+                        )
 
                     setting = f"decode{rows}/s{splits}b{block}w{warps}{'p' if pdl else ''}"
                     try:
@@ -269,7 +272,7 @@ def _attentions():
 
                     def call(k, splits=splits, block=block, warps=warps, pdl=pdl):
                         return attention.flow_attention(
-                            *given, prompt[k], own[k], state, *more, pdl, splits, block, warps
+                            *given, prompt[k], own[k], state, *more, pdl=pdl, splits=splits, block=block, warps=warps
                         )
 
                     setting = f"flow{rows}/s{splits}b{block}w{warps}{'p' if pdl else ''}"

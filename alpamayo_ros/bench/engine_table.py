@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Device:
-    """By its data sheet: memory in GB, TB/s, and dense bfloat16 TFLOP/s."""
+    """By its data sheet: memory in GB, TB/s, dense bfloat16 TFLOP/s, and whether it multiplies in float8."""
 
     name: str
     memory: float
     bandwidth: float
     compute: float
+    fp8: bool = True
 
 
 _MEASURED = Device("H200, 141 GB", 141, 4.8, 989)
@@ -22,7 +24,7 @@ _OTHERS = (
     Device("L40S, 48 GB", 48, 0.864, 362),
     Device("RTX 4090, 24 GB", 24, 1.008, 165),
     Device("Jetson AGX Thor, 128 GB", 128, 0.273, 258),
-    Device("Jetson AGX Orin, 64 GB", 64, 0.205, 42),
+    Device("Jetson AGX Orin, 64 GB", 64, 0.205, 42, False),
 )
 # What the released model's weights take in bfloat16 (11.07 B of them).
 _WEIGHTS_GB = 22.1
@@ -30,19 +32,23 @@ _WEIGHTS_GB = 22.1
 _USABLE = 0.93
 
 
-def markdown(report: dict[str, Any]) -> str:
-    """Both tables."""
-    return "\n".join([*_modes(report), "", *_devices(report)]) + "\n"
+def markdown(report: dict[str, Any], small: dict[str, Any] | None = None) -> str:
+    """Both tables, of the bench's report and of that of a model held in eight bits on a card of 24 GB."""
+    reports = [report, small] if small else [report]
+    return "\n".join([*_modes(reports), "", *_devices(reports)]) + "\n"
 
 
-def _modes(report: dict[str, Any]) -> list[str]:
+def _modes(reports: Sequence[dict[str, Any]]) -> list[str]:
     lines = [
         "| mode | p50 ms | p90 | p99 | worst | times faster | vision | prefill | a token | a flow step |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for mode in report["modes"]:
+    modes = [mode for report in reports for mode in report["modes"]]
+    reference = {mode["samples"]: mode["reference_ms"] for mode in modes if "reference_ms" in mode}
+    for mode in modes:
         tick, stage = mode["tick_ms"], mode["stage_ms"]
-        faster = f"{mode['times_faster']:.1f}" if "times_faster" in mode else ""
+        engine = mode["preset"] != "plain" and mode["samples"] in reference
+        faster = f"{reference[mode['samples']] / tick['p50']:.1f}" if engine else ""
         token = "" if mode["decode_ms_per_token"] is None else f"{mode['decode_ms_per_token']:.2f}"
         cells = [
             mode["mode"], *(f"{tick[key]:.0f}" for key in ("p50", "p90", "p99", "worst")), faster,
@@ -52,25 +58,42 @@ def _modes(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _devices(report: dict[str, Any]) -> list[str]:
-    """Rates elsewhere: decoding and flow by bandwidth, vision and prefill by arithmetic, preprocessing as measured."""
-    modes = {mode["mode"]: mode for mode in report["modes"]}
-    stateless, accepted = modes["exact, stateless"], modes["exact, 4 new images, draft accepted"]
-    engine = next(
-        one["bytes"] for one in report["engines"] if (one["preset"], one["samples"]) == ("exact_stateless", 1)
-    )
-    needed = _WEIGHTS_GB + engine / 1e9
+def _devices(reports: Sequence[dict[str, Any]]) -> list[str]:
+    """Ticks elsewhere: decoding and flow by bandwidth, vision and prefill by arithmetic, preprocessing as measured."""
+    modes = {mode["mode"]: mode for report in reports for mode in report["modes"]}
+    pairs = {}
+    for kind, name in (("bf16", "exact"), ("fp8", "fp8"), ("int8", "int8")):
+        pair = [modes.get(f"{name}, {mode}") for mode in ("stateless", "4 new images, draft accepted")]
+        if all(pair):
+            pairs[kind] = pair
+    needed = {kind: _needed(kind, pair[0], reports) for kind, pair in pairs.items()}
+    columns = " | ".join(f"{kind}, {needed[kind]:.0f} GB" for kind in pairs)
+    measured = " | ".join(_cell(mode["tick_ms"]["p50"] for mode in pair) for pair in pairs.values())
     lines = [
-        f"| device | bf16, {needed:.0f} GB | stateless | draft accepted | figures |",
-        "|---|---|---|---|---|",
-        f"| {_MEASURED.name} | fits | {_rate(stateless['tick_ms']['p50'])} | {_rate(accepted['tick_ms']['p50'])} | "
-        "measured |",
+        f"| device | {columns} | figures |",
+        f"|---|{'---|' * len(pairs)}---|",
+        f"| {_MEASURED.name} | {measured} | measured |",
     ]
     for device in _OTHERS:
-        fits = "fits" if needed < _USABLE * device.memory else "does not fit"
-        rates = [_rate(_scaled(mode["stage_ms"], device)) if fits == "fits" else "" for mode in (stateless, accepted)]
-        lines.append(f"| {device.name} | {fits} | {' | '.join(rates)} | computed |")
+        cells = []
+        for kind, pair in pairs.items():
+            if needed[kind] >= _USABLE * device.memory:
+                cells.append("does not fit")
+            elif kind == "fp8" and not device.fp8:
+                cells.append("has no fp8")
+            else:
+                cells.append(_cell(_scaled(mode["stage_ms"], device) for mode in pair))
+        lines.append(f"| {device.name} | {' | '.join(cells)} | computed |")
     return lines
+
+
+def _needed(kind: str, stateless: dict[str, Any], reports: Sequence[dict[str, Any]]) -> float:
+    """GB that model and engine take."""
+    if kind == "int8":
+        return stateless["peak_bytes"] / 1e9
+    engines = [one for report in reports for one in report["engines"]]
+    wanted = stateless["preset"], stateless["samples"]
+    return _WEIGHTS_GB + next(one["bytes"] for one in engines if (one["preset"], one["samples"]) == wanted) / 1e9
 
 
 def _scaled(stages: dict[str, float], device: Device) -> float:
@@ -85,5 +108,7 @@ def _scaled(stages: dict[str, float], device: Device) -> float:
     return sum(slower[stage] * milliseconds for stage, milliseconds in stages.items())
 
 
-def _rate(milliseconds: float) -> str:
-    return f"{milliseconds:.0f} ms, {1e3 / milliseconds:.1f} Hz"
+def _cell(milliseconds: Iterable[float]) -> str:
+    ticks = list(milliseconds)
+    times, rates = (" / ".join(parts) for parts in ([f"{t:.0f}" for t in ticks], [f"{1e3 / t:.1f}" for t in ticks]))
+    return f"{times} ms, {rates} Hz"
