@@ -6,8 +6,8 @@ is said: a rendered scene may well stand still too. Two frames are compared from
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -20,15 +20,15 @@ MOVED = 0.15
 # Serialized bytes before which two messages of one picture differ: encapsulation and stamp.
 STAMPED = 12
 CHUNK = 1 << 16
-REMEMBERED = 256
 
 
 class Frost:
     """Strikes frozen frames out of windows, and says so once of each."""
 
     def __init__(self) -> None:
-        self._frozen: deque[Frame] = deque(maxlen=REMEMBERED)
-        self._fresh: deque[Frame] = deque(maxlen=REMEMBERED)
+        # Weakly: a frame that is remembered otherwise keeps its 6 MB.
+        self._frozen: WeakSet[Frame] = WeakSet()
+        self._fresh: WeakSet[Frame] = WeakSet()
 
     def __call__(self, window: Window) -> tuple[Window | NotReady, tuple[NotReady, ...]]:
         """The window chosen again without frozen frames, and a refusal of each that has not been refused before."""
@@ -41,22 +41,21 @@ class Frost:
         return thawed, tuple(said)
 
     def _find(self, window: Window) -> tuple[list[Frame], list[NotReady]]:
-        known, fresh = set(self._frozen), set(self._fresh)
         frozen: list[Frame] = []
         said: list[NotReady] = []
         for role, offered in window.candidates.items():
             for before, frame in zip((offered.earlier, *offered.frames), offered.frames, strict=False):
-                if frame in known:
+                if frame in self._frozen:
                     frozen.append(frame)
-                elif before is not None and frame not in fresh:
+                elif before is not None and frame not in self._fresh:
                     if same_picture(before.payload, frame.payload):
                         frozen.append(frame)
-                        self._frozen.append(frame)
+                        self._frozen.add(frame)
                         numbers = {"offset": (frame.stamp_ns - window.t0_ns) / 1e9}
                         detail = "the same picture as before, to the byte, while the vehicle moves"
                         said.append(NotReady(Reason.CAMERA_FROZEN, role, detail, numbers, window.t0_ns))
                     else:
-                        self._fresh.append(frame)
+                        self._fresh.add(frame)
         return frozen, said
 
 

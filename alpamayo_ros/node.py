@@ -11,16 +11,20 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Path
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from rclpy.waitable import Waitable
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
@@ -34,6 +38,9 @@ from alpamayo_ros.session import Session
 CLOCK_JUMP = JumpThreshold(
     min_forward=Duration(seconds=1.0), min_backward=Duration(nanoseconds=-1), on_clock_change=True
 )
+
+# The worker takes the interpreter back dozens of times a tick; each time it would wait this long for a callback (s).
+SWITCH_INTERVAL = 5e-4
 
 
 class _ToRosout(logging.Handler):
@@ -52,6 +59,7 @@ class AlpamayoDriver(LifecycleNode):
     """Four cameras and odometry in; path, reasoning and plan out. Topics and parameters are in the README."""
 
     def __init__(self, **options):
+        self._apart = MutuallyExclusiveCallbackGroup()  # of the inputs, which the session's intake waits for
         super().__init__("alpamayo_driver", **options)
         params.declare(self)
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -63,6 +71,18 @@ class AlpamayoDriver(LifecycleNode):
         self._epoch = 0
         self._out_diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._jumps = self.get_clock().create_jump_callback(CLOCK_JUMP, post_callback=self._on_clock_jump)
+
+    @property
+    def subscriptions(self) -> Iterator[Subscription]:
+        """What an executor waits for; the intake's subscriptions are left out."""
+        inherited = super().subscriptions
+        return (each for each in inherited if each.callback_group is not self._apart)
+
+    @property
+    def waitables(self) -> Iterator[Waitable]:
+        """Likewise: events of the intake's subscriptions are left out."""
+        inherited = super().waitables
+        return (each for each in inherited if each.callback_group is not self._apart)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Reads the parameters, loads the policy and warms it up. A failure leaves the node unconfigured."""
@@ -92,8 +112,8 @@ class AlpamayoDriver(LifecycleNode):
         result = super().on_activate(state)
         self._epoch += 1
         self._session = Session(
-            self, self._values, self._policy, self._publish, self._out_diagnostics.publish, self._publish_answer,
-            self._epoch,
+            self, self._apart, self._values, self._policy, self._publish, self._out_diagnostics.publish,
+            self._publish_answer, self._epoch,
         )  # fmt: skip
         return result
 
@@ -166,12 +186,23 @@ class AlpamayoDriver(LifecycleNode):
             self._session.new_epoch(f"/clock jumped by {jump.delta.nanoseconds / SECOND_NS:.3f} s")
 
 
+def spin(node: AlpamayoDriver) -> None:
+    """Serves the node until its context is shut down.
+
+    The executor has next to nothing to do while the driver drives, and now and then misses a signal's wake-up: it is
+    made to look up twice a second.
+    """
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    while node.context.ok():
+        executor.spin_once(timeout_sec=0.5)
+
+
 def main(args: list[str] | None = None) -> int:
     """Runs the node until it is told to end; 1 where `autostart` could not start it."""
     import rclpy
 
-    # The worker takes the interpreter back dozens of times a tick; each time it would wait this long for a callback.
-    sys.setswitchinterval(5e-4)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     rclpy.init(args=args)
     node = AlpamayoDriver()
     code, ended = 0, True
@@ -180,7 +211,7 @@ def main(args: list[str] | None = None) -> int:
             configured = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
             code = 0 if configured and node.trigger_activate() == TransitionCallbackReturn.SUCCESS else 1
         if code == 0:
-            rclpy.spin(node)
+            spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:

@@ -1,22 +1,25 @@
 """What lives between activation and deactivation: subscriptions, observer, worker, and what they count.
 
-Two threads: the executor's, whose callbacks take microseconds (keep a message's bytes, read its stamp, push), and
-the worker's, which decodes, plans and publishes.
+Two threads carry a tick: the intake's, whose callbacks take microseconds (keep a message's bytes, read its stamp,
+push), and the worker's, which decodes, plans and publishes. What is rare (commands, reset, a clock's jump) comes from
+the executor, in turn with the intake.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
-from rclpy.clock import Clock, ClockType
+from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -31,6 +34,7 @@ from alpamayo_ros.diagnostics import State, diagnostics_msg, state_of
 from alpamayo_ros.frames import Frames
 from alpamayo_ros.imaging import decoder, too_large
 from alpamayo_ros.input_watch import InputWatch
+from alpamayo_ros.intake import Intake
 from alpamayo_ros.messages import outgoing
 from alpamayo_ros.observer import Observer, Outcome
 from alpamayo_ros.params import image_limits, observer_config
@@ -48,11 +52,23 @@ WATCH_PERIOD = 0.05
 PATIENCE = 1.0
 
 
+def _in_turn(method: Callable) -> Callable:
+    """A method that the intake and the executor may both call, one at a time."""
+
+    @wraps(method)
+    def waiting(self: Session, *arguments):
+        with self._turn:
+            return method(self, *arguments)
+
+    return waiting
+
+
 class Session:
     """One active period of the driver.
 
     Args:
         node: the node to subscribe with.
+        apart: the callback group of the intake's subscriptions, which the node keeps from its executor.
         values: every parameter's value.
         policy: loaded and warm.
         publish: takes the messages of a tick, on the worker's thread.
@@ -64,6 +80,7 @@ class Session:
     def __init__(
         self,
         node: Node,
+        apart: CallbackGroup,
         values: Mapping[str, Any],
         policy: Policy,
         publish: Callable[[Outgoing], None],
@@ -72,6 +89,7 @@ class Session:
         epoch: int,
     ):
         self._node = node
+        self._turn = threading.RLock()
         self._values = values
         self._publish = publish
         self._report = report
@@ -92,10 +110,13 @@ class Session:
         self._worker.new_epoch(epoch)
         self._worker.start()
         self._destroy: list[Callable[[], Any]] = []
-        self._subscribe()
+        self._intake = Intake(node.context)
+        self._subscribe(apart)
+        self._intake.start()
 
     def close(self) -> bool:
         """Ends it; False where an inference is still under way after a second (its result is disowned)."""
+        self._intake.stop()
         for destroy in self._destroy:
             destroy()
         ended = self._worker.stop(PATIENCE)
@@ -103,60 +124,64 @@ class Session:
         self._decoding.close()
         return ended
 
+    @_in_turn
     def new_epoch(self, cause: str) -> None:
         """Drops all histories and whatever is under way."""
         self.observer.new_epoch(cause)
         self._follow_epoch()
 
-    # --- executor thread ---------------------------------------------------------------------------------------
+    # --- the intake's and the executor's threads, in turn ---------------------------------------------------------
 
-    def _subscribe(self) -> None:
+    def _subscribe(self, apart: CallbackGroup) -> None:
         node, values = self._node, self._values
         compressed = values["image_transport"] == "compressed"
         kind, suffix = (CompressedImage, "/compressed") if compressed else (Image, "")
         for role in CAMERA_ROLES:
             topic = f"camera/{role}/image{suffix}"
-            self._listen(kind, topic, self._gated(role, partial(self._on_image, role)), _sensor_qos(CAMERA_DEPTH))
-        gated = self._gated("odometry", self._on_odometry)
-        self._listen(Odometry, "odometry", gated, _sensor_qos(ODOMETRY_DEPTH))
+            self._take_in(apart, kind, topic, role, partial(self._on_image, role), CAMERA_DEPTH)
+        self._take_in(apart, Odometry, "odometry", "odometry", self._on_odometry, ODOMETRY_DEPTH)
         # A volatile request matches every publisher but gets no latched text, a latched one matches latched ones only.
+        command = partial(self._gated, "command", self._on_command)
         for durability in (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL):
-            qos = QoSProfile(depth=1, durability=durability)
-            self._listen(String, "command", self._gated("command", self._on_command), qos, overridable=False)
-        gated = self._gated("question", self._on_question)
-        self._listen(String, "~/question", gated, QoSProfile(depth=1), overridable=False)
+            self._listen(String, "command", command, QoSProfile(depth=1, durability=durability))
+        self._listen(String, "~/question", partial(self._gated, "question", self._on_question), QoSProfile(depth=1))
         reset = node.create_service(Trigger, "~/reset", self._on_reset)
         self._destroy.append(partial(node.destroy_service, reset))
-        # Steady timers: a paused /clock must silence neither the diagnostics nor the watch over the policy.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        for period, act in ((WATCH_PERIOD, self._on_watch), (values["diagnostics_period"], self._diagnose)):
-            timer = node.create_timer(period, act, clock=steady)
-            self._destroy.append(partial(node.destroy_timer, timer))
+        # Steady periods: a paused /clock must silence neither the diagnostics nor the watch over the policy.
+        self._intake.every(WATCH_PERIOD, self._on_watch)
+        self._intake.every(values["diagnostics_period"], self._diagnose)
 
-    def _listen(self, kind: type, topic: str, callback: Callable, qos: QoSProfile, overridable: bool = True) -> None:
-        overrides = QoSOverridingOptions.with_default_policies() if overridable else None
+    def _take_in(
+        self, apart: CallbackGroup, kind: type, topic: str, stream: str, callback: Callable, depth: int
+    ) -> None:
+        """Subscribes to one of the inputs, on the intake's thread."""
+        gated = partial(self._gated, stream, callback)
+        overridable = QoSOverridingOptions.with_default_policies()
+        subscription = self._listen(
+            kind, topic, gated, _sensor_qos(depth), qos_overriding_options=overridable, callback_group=apart
+        )
+        self._intake.listen(subscription, gated)
+
+    def _listen(self, kind: type, topic: str, callback: Callable, qos: QoSProfile, **options: Any) -> Subscription:
         subscription = self._node.create_subscription(
-            kind, topic, callback, qos, raw=True, qos_overriding_options=overrides
+            kind, topic, lambda data: callback(data), qos, raw=True, **options
         )
         self._destroy.append(partial(self._node.destroy_subscription, subscription))
+        return subscription
 
-    def _gated(self, stream: str, callback: Callable[[bytes], None]) -> Callable:
-        """The callback of a subscription: what a second publisher sends, and what is no message, is refused by name."""
+    @_in_turn
+    def _gated(self, stream: str, callback: Callable, data: memoryview | bytes, publisher: bytes | None = None) -> None:
+        """Takes a message, unless a second publisher sent it or it is none: such are refused by name."""
+        refusal = self._inputs.arrived(stream, publisher, time.monotonic())
+        try:
+            if refusal is None:
+                callback(data)
+        except CdrError as error:
+            refusal = NotReady(Reason.MESSAGE_CORRUPT, stream, str(error))
+        if refusal is not None:
+            self._take([refusal])
 
-        def take(data: bytes, info: Mapping[str, Any]) -> None:
-            publisher = (info.get("publisher_gid") or {}).get("data")
-            refusal = self._inputs.arrived(stream, publisher, time.monotonic())
-            try:
-                if refusal is None:
-                    callback(data)
-            except CdrError as error:
-                refusal = NotReady(Reason.MESSAGE_CORRUPT, stream, str(error))
-            if refusal is not None:
-                self._take([refusal])
-
-        return take
-
-    def _on_image(self, role: str, data: bytes) -> None:
+    def _on_image(self, role: str, data: memoryview | bytes) -> None:
         stamp, frame_id = header(data)
         refusal = too_large(role, data, self._limits)
         if refusal is not None:
@@ -166,7 +191,7 @@ class Session:
             self._ages.received(stamp, self._now_ns())
         self._take(self.observer.push_frame(role, stamp, data, frame_id))
 
-    def _on_odometry(self, data: bytes) -> None:
+    def _on_odometry(self, data: memoryview | bytes) -> None:
         got = serialized.odometry(data)
         self._frames.expect_child(got.child_frame_id)
         self._take(self.observer.push_odometry(got.stamp_ns, got.sample, got.frame_id, got.child_frame_id))
@@ -189,11 +214,13 @@ class Session:
             self._take([NotReady(Reason.COMMAND_TOO_LONG, stream, detail)])
         return len(text) <= limit
 
+    @_in_turn
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self.new_epoch("reset was called")
         response.success, response.message = True, f"epoch {self.observer.epoch}"
         return response
 
+    @_in_turn
     def _on_watch(self) -> None:
         given_up = self._worker.watch()
         if given_up is not None:
@@ -226,6 +253,7 @@ class Session:
         self._frames.clear()
         self._ages.reset()
 
+    @_in_turn
     def _diagnose(self) -> None:
         now = time.monotonic()
         self._state = state_of(self.statistics, now)

@@ -2,8 +2,8 @@
 
 Four 1920x1080 cameras and 100 Hz odometry. One contender is our driver with a policy that checksums all sixteen
 decoded images of each tick against those that were sent: nothing lost, nothing wrong. The others plan with the
-baseline, so that what is compared is the way of the frames. All take turns in one run: a noisy machine is noisy for
-all of them.
+baseline, so that what is compared is the way of the frames. The floor takes the same streams as bytes through rclpy and
+does nothing with them. All take turns in one run: a noisy machine is noisy for all of them.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ from pathlib import Path
 
 from alpamayo_ros.transport import VARIABLE, profile
 
-# (receiver, policy, transport): ours always with its profile; the straightforward node with both.
+# (receiver, policy, transport): ours and the floor always with our profile; the straightforward node with both.
 OURS, CHECKED = ("driver", "baseline", "profile"), ("driver", "checksum", "profile")
-CONTENDERS = (OURS, CHECKED, ("straightforward", "baseline", "profile"), ("straightforward", "baseline", "default"))
+FLOOR = ("floor", "baseline", "profile")
+CONTENDERS = (
+    OURS, CHECKED, ("straightforward", "baseline", "profile"), ("straightforward", "baseline", "default"), FLOOR
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="alpamayo_ros bench ingest", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each run")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender and case")
-    parser.add_argument("--cases", default="jpeg:10,jpeg:30,rgb8:10", help="ENCODING:HZ, comma-separated")
+    parser.add_argument("--cases", default="jpeg:10,jpeg:30,rgb8:10", help="ENCODING:HZ, comma-separated, or none")
     parser.add_argument("--soak-minutes", type=float, default=0.0, help="a long run of our driver, for its memory")
     parser.add_argument("--json", type=Path, help="write the report here as well")
     options = parser.parse_args(argv)
-    cases = [(encoding, int(rate)) for encoding, rate in (case.split(":") for case in options.cases.split(","))]
+    cases = [(encoding, int(rate)) for encoding, rate in (case.split(":") for case in options.cases.split(",") if case)]
     report = {"machine": {"cpus": os.cpu_count(), "python": platform.python_version()}, "cases": []}
     for encoding, rate in cases:
         report["cases"].append(_case(encoding, rate, options.seconds, options.rounds))
@@ -59,13 +62,16 @@ def _case(encoding: str, rate: int, seconds: float, rounds: int) -> dict:
         row = {key: statistics.median(r[key] for r in results) for key in ("cpu_ms_per_frame", "frames_received")}
         row["frames_sent"] = results[0]["frames_sent"]
         row["frames_lost"] = [r["frames_sent"] - r["frames_received"] for r in results]
-        row["latency_ms"] = {q: _median([r["latency_ms"][q] for r in results]) for q in results[0]["latency_ms"]}
+        if contender != FLOOR:
+            row["latency_ms"] = {q: _median([r["latency_ms"][q] for r in results]) for q in results[0]["latency_ms"]}
+        row["publishing_ms"] = _median([r["publishing_ms"] for r in results])
         if contender == CHECKED:
             row |= {key: sum(r[key] for r in results) for key in ("ticks", "images_checked", "images_wrong")}
         elif contender != OURS:
             row["our_cpu_ratio"] = _median(
                 [o["cpu_ms_per_frame"] / r["cpu_ms_per_frame"] for o, r in zip(ours, results, strict=True)]
             )
+        if contender not in (OURS, CHECKED, FLOOR):
             row["our_p50_ratio"] = _median(
                 [
                     o["latency_ms"]["p50"] / r["latency_ms"]["p50"]

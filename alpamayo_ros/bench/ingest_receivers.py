@@ -1,4 +1,4 @@
-"""The ingest bench's receiving process: our driver, or the straightforward node that it is measured against.
+"""The ingest bench's receiving process: our driver, the straightforward node that it is measured against, or the floor.
 
 On SIGTERM it prints one JSON object: frames received, processor time and memory between the first frame and the last.
 """
@@ -101,6 +101,23 @@ def driver(options: argparse.Namespace, meter: Meter) -> tuple[Node, Callable[[]
     return node, extra
 
 
+class Floor(Node):
+    """The same streams as bytes, and nothing done with them: what rclpy itself costs."""
+
+    def __init__(self, encoding: str, meter: Meter):
+        super().__init__("alpamayo_driver")
+        kind, suffix = (Image, "") if encoding == "rgb8" else (CompressedImage, "/compressed")
+        sensor = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+        for role in CAMERA_ROLES:
+            topic = f"camera/{role}/image{suffix}"
+            self.create_subscription(kind, topic, partial(self._on_image, meter, role), sensor, raw=True)
+        self.create_subscription(Odometry, "odometry", lambda data: None, 50, raw=True)
+        self.out = self.create_publisher(Path, "/alpamayo_driver/path", 1)  # the rig waits for one
+
+    def _on_image(self, meter: Meter, role: str, data: bytes) -> None:
+        meter.frame(role)
+
+
 class Straightforward(Node):
     """What one writes first: message objects, every frame decoded in its callback, the last four of each camera.
 
@@ -148,21 +165,30 @@ class Straightforward(Node):
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=("driver", "straightforward"))
+    parser.add_argument("kind", choices=("driver", "straightforward", "floor"))
     parser.add_argument("--encoding", choices=("jpeg", "rgb8"), required=True)
     parser.add_argument("--rate", type=int, required=True)
     parser.add_argument("--policy", choices=("baseline", "checksum"), default="baseline")
     options = parser.parse_args()
     rclpy.init()
-    meter, extra = Meter(), dict
+    # As the driver's own process does; the others are left with what they would have.
+    meter, extra, serve = Meter(), dict, rclpy.spin
     if options.kind == "driver":
+        from alpamayo_ros.node import SWITCH_INTERVAL, spin
+
+        sys.setswitchinterval(SWITCH_INTERVAL)
         node, extra = driver(options, meter)
+        serve = spin
+    elif options.kind == "floor":
+        node = Floor(options.encoding, meter)
     else:
         node = Straightforward(options.encoding, options.rate, meter)
     # The signal shuts the context down under whatever callback is running, which then raises as it likes.
     with suppress(Exception, KeyboardInterrupt):
-        rclpy.spin(node)
+        serve(node)
     print(json.dumps(meter.report() | extra()), flush=True)
+    if options.kind == "driver":
+        node.close()
     return 0
 
 
