@@ -23,6 +23,9 @@ COMMANDS = {
     "carla-odometry": ("alpamayo_ros.bridges.carla_odometry", "the odometry that CARLA's own ROS 2 lacks"),
     "parity": ("alpamayo_ros.parity", "compare the model with the reference's recorded outputs"),
     "parameters": ("alpamayo_ros.reference", "the reference of all parameters, as Markdown"),
+    "faults": ("alpamayo_ros.faults.main", "every fault of a vehicle, injected into the driver, and what came of it"),
+    "soak": ("alpamayo_ros.faults.soak", "random faults for a long time"),
+    "fuzz": ("alpamayo_ros.faults.fuzz", "mutated bytes into everything that reads bytes"),
     "bench": ("alpamayo_ros.bench", "measure one thing, JSON out"),
 }
 

@@ -1,4 +1,4 @@
-"""Statistics to /diagnostics: one status for the inputs, one for the plans.
+"""Statistics to /diagnostics: a status each for the inputs, the plans, the consistency guard and the rig.
 
 Levels: WARN where plans are missing or an input is, ERROR where the policy fails or none of the inputs will do for
 seconds, OK else. (diagnostic_updater's frequency and age tasks keep a clock of their own that ignores /clock, so
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from alpamayo_ros.contract import Reason
+from alpamayo_ros.guard import Agreement
 from alpamayo_ros.messages import time_msg
 from alpamayo_ros.observer import Observer
+from alpamayo_ros.rig_check import RigCheck, warnings
 from alpamayo_ros.statistics import WARMING_UP, Statistics
 from alpamayo_ros.worker import WorkerCounts
 
@@ -49,8 +51,9 @@ def state_of(statistics: Statistics, now: float) -> State:
 
 
 def diagnostics_msg(
-    name: str, state: State, statistics: Statistics, observer: Observer, counts: WorkerCounts, now_ns: int, now: float
-) -> DiagnosticArray:
+    name: str, state: State, statistics: Statistics, observer: Observer, counts: WorkerCounts, rig: RigCheck | None,
+    now_ns: int, now: float,
+) -> DiagnosticArray:  # fmt: skip
     """The whole array; `now_ns` stamps it, `now` is monotonic seconds."""
     plans = {
         "policy": name,
@@ -83,9 +86,29 @@ def diagnostics_msg(
         _status("alpamayo_driver: plans", state.level, state.message, plans),
         _status("alpamayo_driver: inputs", DiagnosticStatus.WARN if missing else DiagnosticStatus.OK, warning, inputs),
     ]
+    status.append(_guard(statistics))
+    if rig is not None:
+        status.append(_rig(rig))
     array = DiagnosticArray(status=status)
     array.header.stamp = time_msg(now_ns)
     return array
+
+
+def _guard(statistics: Statistics) -> DiagnosticStatus:
+    """Whether the last plan's words and path contradict each other."""
+    said = statistics.last_guarded
+    contradicted = said not in ("", *(each.value for each in Agreement))
+    values = {f"plans.{name}": count for name, count in sorted(statistics.guarded.items())}
+    level = DiagnosticStatus.WARN if contradicted else DiagnosticStatus.OK
+    return _status("alpamayo_driver: guard", level, said or "no plan yet", values)
+
+
+def _rig(rig: RigCheck) -> DiagnosticStatus:
+    """Whether the cameras look where the model's do."""
+    swaps, remarks = rig.swaps(), rig.remarks()
+    values = {f"{role}.{name}": value for role, seen in rig.views.items() for name, value in vars(seen).items()}
+    level = DiagnosticStatus.ERROR if swaps else DiagnosticStatus.WARN if warnings(rig.views) else DiagnosticStatus.OK
+    return _status("alpamayo_driver: rig", level, "; ".join(remarks) or "as the model's", values)
 
 
 def _status(name: str, level: bytes, message: str, values: dict[str, object]) -> DiagnosticStatus:

@@ -43,6 +43,11 @@ DRIVER = (
     Parameter(
         "image_transport", "compressed", "Camera topics: CompressedImage or Image.", choices=("compressed", "raw")
     ),
+    Parameter(
+        "rig_check", "refuse",
+        "Cameras that stand in each other's places, by CameraInfo and /tf_static: no plans, a warning, or no look.",
+        choices=("refuse", "warn", "off"),
+    ),  # fmt: skip
     Parameter("plan_period", 0.1, "Seconds between ticks at least (less half a frame).", (0.05, 10.0)),
     Parameter("pick", "nearest", "Which frame fills a slot.", choices=PICKS),
     Parameter("tolerance", 0.1, "How far a frame may be from its slot, s.", (0.0, 0.15)),

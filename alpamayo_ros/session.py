@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import CallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -38,6 +40,7 @@ from alpamayo_ros.intake import Intake
 from alpamayo_ros.messages import outgoing
 from alpamayo_ros.observer import Observer, Outcome
 from alpamayo_ros.params import image_limits, observer_config
+from alpamayo_ros.rig_listener import RigListener
 from alpamayo_ros.statistics import Statistics
 from alpamayo_ros.tf_listener import listen
 from alpamayo_ros.tick import Decoding, Refused, TickRunner
@@ -47,7 +50,7 @@ from alpamayo_ros.worker import Worker
 # A quarter of a second of the fastest stream: what may pile up while the interpreter is busy elsewhere.
 CAMERA_DEPTH = 15
 ODOMETRY_DEPTH = 100
-WATCH_PERIOD = 0.05
+WATCH_PERIOD, RIG_PERIOD = 0.05, 0.2
 # How long ending waits for an inference that is under way (s).
 PATIENCE = 1.0
 
@@ -99,6 +102,7 @@ class Session:
         self.statistics = Statistics(started_at=time.monotonic())
         self._ages = StampAges()
         self._inputs = InputWatch(self.observer.config.reference, node.get_parameter("use_sim_time").value)
+        self._rig: RigListener | None = None
         self._state: State | None = None
         self._frames = Frames(partial(listen, node), values["ego_frame"], values["output_frame"], values["tf_timeout"])
         self._limits = image_limits(values)
@@ -122,6 +126,8 @@ class Session:
         ended = self._worker.stop(PATIENCE)
         self._frames.close()
         self._decoding.close()
+        if self._rig is not None:
+            self._rig.close()
         return ended
 
     @_in_turn
@@ -136,8 +142,9 @@ class Session:
         node, values = self._node, self._values
         compressed = values["image_transport"] == "compressed"
         kind, suffix = (CompressedImage, "/compressed") if compressed else (Image, "")
-        for role in CAMERA_ROLES:
-            topic = f"camera/{role}/image{suffix}"
+        self._topics = {role: f"camera/{role}/image{suffix}" for role in CAMERA_ROLES}
+        self._check_rig()
+        for role, topic in self._topics.items():
             self._take_in(apart, kind, topic, role, partial(self._on_image, role), CAMERA_DEPTH)
         self._take_in(apart, Odometry, "odometry", "odometry", self._on_odometry, ODOMETRY_DEPTH)
         # A volatile request matches every publisher but gets no latched text, a latched one matches latched ones only.
@@ -147,6 +154,8 @@ class Session:
         self._listen(String, "~/question", partial(self._gated, "question", self._on_question), QoSProfile(depth=1))
         reset = node.create_service(Trigger, "~/reset", self._on_reset)
         self._destroy.append(partial(node.destroy_service, reset))
+        looks = node.create_timer(RIG_PERIOD, self._look_at_rig, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._destroy.append(partial(node.destroy_timer, looks))
         # Steady periods: a paused /clock must silence neither the diagnostics nor the watch over the policy.
         self._intake.every(WATCH_PERIOD, self._on_watch)
         self._intake.every(values["diagnostics_period"], self._diagnose)
@@ -214,9 +223,26 @@ class Session:
             self._take([NotReady(Reason.COMMAND_TOO_LONG, stream, detail)])
         return len(text) <= limit
 
+    def _check_rig(self) -> None:
+        if self._rig is not None:
+            self._rig.close()
+        if self._values["rig_check"] != "off":
+            self._rig = RigListener(self._node, self._topics, self._values["ego_frame"])
+
+    def _swaps(self) -> list[NotReady]:
+        refuses = self._rig is not None and self._values["rig_check"] == "refuse"
+        return self._rig.check.swaps() if refuses else []
+
+    @_in_turn
+    def _look_at_rig(self) -> None:
+        # On the executor, whose own subscriptions it ends.
+        for swap in self._rig.look() if self._rig is not None else ():
+            self.statistics.message_refusal(swap, time.monotonic())
+
     @_in_turn
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self.new_epoch("reset was called")
+        self._check_rig()
         response.success, response.message = True, f"epoch {self.observer.epoch}"
         return response
 
@@ -241,7 +267,11 @@ class Session:
             self._follow_epoch()
         for outcome in outcomes:
             if isinstance(outcome, Window):
-                self._worker.offer(outcome)
+                swaps = self._swaps()
+                for swap in swaps:
+                    self.statistics.tick_refusal(replace(swap, t0_ns=outcome.t0_ns), time.monotonic())
+                if not swaps:
+                    self._worker.offer(outcome)
             elif outcome.t0_ns is None:
                 self.statistics.message_refusal(outcome, time.monotonic())
             else:
@@ -249,7 +279,9 @@ class Session:
 
     def _follow_epoch(self) -> None:
         self._worker.new_epoch(self.observer.epoch)  # first: from here on no result of the old one comes out
-        self._node.get_logger().info(f"epoch {self.observer.epoch}: {self.observer.epoch_cause}")
+        cause = self.observer.epoch_cause
+        self._node.get_logger().info(f"epoch {self.observer.epoch}: {cause}")
+        self.statistics.message_refusal(NotReady(Reason.EPOCH_ENDED, "epoch", cause), time.monotonic())
         self._frames.clear()
         self._ages.reset()
 
@@ -260,7 +292,7 @@ class Session:
         self._report(
             diagnostics_msg(
                 self._values["policy"], self._state, self.statistics, self.observer, self._worker.counts,
-                self._now_ns(), now,
+                self._rig.check if self._rig is not None else None, self._now_ns(), now,
             )
         )  # fmt: skip
 
@@ -274,6 +306,7 @@ class Session:
         result = self._runner(window)
         if isinstance(result, Refused):
             return result
+        self.statistics.guard(result.plan.notes[-1].removeprefix("guard="))
         placement = self._frames.output(result)
         if isinstance(placement, NotReady):
             return Refused(placement, result.refused)

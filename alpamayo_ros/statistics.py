@@ -32,6 +32,8 @@ class Statistics:
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
     ticks: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
     started_at: float = 0.0
+    guarded: Counter[str] = field(default_factory=Counter)  # plans by what the consistency guard said of them
+    last_guarded: str = ""
     _recent: dict[str, float] = field(default_factory=dict)  # "reason stream" -> when it was last refused for
     _told: frozenset[str] = frozenset()
     _writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -44,6 +46,12 @@ class Statistics:
             self.ticks.append(tick)
             self.last_plan_at = now
             self.last_tick_planned = True
+
+    def guard(self, said: str) -> None:
+        """What the consistency guard said of a plan."""
+        with self._writing:
+            self.guarded[said] += 1
+            self.last_guarded = said
 
     def tick_refusal(self, refusal: NotReady, now: float) -> None:
         """A tick came to nothing."""

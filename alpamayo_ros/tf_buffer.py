@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +17,8 @@ from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.geometry import IDENTITY, Pose, interpolate_poses
 
 LOOKUP, CONNECTIVITY, EXTRAPOLATION = "LookupException", "ConnectivityException", "ExtrapolationException"
+# A loop is over when one of its transforms is older than the others by this.
+LOOP_ENDED_NS = SECOND_NS // 2
 
 
 class TransformError(Exception):
@@ -138,15 +139,29 @@ class TransformBuffer:
         expired = bisect_left(link.stamps, link.stamps[-1] - self._cache_ns)
         del link.stamps[:expired], link.poses[:expired]
 
-    def _ancestors(self, frame: str) -> Iterator[str]:
-        """The frame, its parent, and so on; a loop among the parents ends the walk."""
-        seen = set()
-        while frame not in seen:
-            seen.add(frame)
-            yield frame
-            if frame not in self._links:
-                return
-            frame = self._links[frame].parent
+    def _ancestors(self, frame: str) -> list[str]:
+        """The frame, its parent, and so on."""
+        chain = [frame]
+        while chain[-1] in self._links:
+            parent = self._links[chain[-1]].parent
+            if parent in chain:
+                self._break(chain[chain.index(parent) :])
+                return self._ancestors(frame)
+            chain.append(parent)
+        return chain
+
+    def _break(self, loop: list[str]) -> None:
+        """Forgets the links of a loop that are no longer sent.
+
+        Raises:
+            TransformError: all of them are.
+        """
+        newest = {frame: self._links[frame].stamps[-1] for frame in loop if self._links[frame].stamps}
+        ended = [frame for frame, stamp in newest.items() if stamp < max(newest.values()) - LOOP_ENDED_NS]
+        if not ended:
+            raise TransformError(LOOKUP, f"the tree has a loop: {' -> '.join([*loop, loop[0]])}")
+        for frame in ended:
+            del self._links[frame]
 
     def _chains(self, target: str, source: str) -> tuple[list[str], list[str]]:
         """The frames below the common ancestor on the source's side, and on the target's side."""
@@ -156,7 +171,7 @@ class TransformBuffer:
                 raise TransformError(
                     LOOKUP, f"frame {frame!r} does not exist; known: {', '.join(sorted(known)) or 'none'}"
                 )
-        above_source, above_target = list(self._ancestors(source)), list(self._ancestors(target))
+        above_source, above_target = self._ancestors(source), self._ancestors(target)
         common = next((frame for frame in above_source if frame in above_target), None)
         if common is None:
             raise TransformError(CONNECTIVITY, f"{source!r} and {target!r} are in different trees")

@@ -19,6 +19,7 @@ from alpamayo_ros.checks import check_observation, check_plan
 from alpamayo_ros.contract import NotReady, Observation, Plan, Policy, Reason
 from alpamayo_ros.frost import Frost
 from alpamayo_ros.geometry import Pose
+from alpamayo_ros.guard_text import judge
 from alpamayo_ros.history import centred
 from alpamayo_ros.imaging import ImageError
 from alpamayo_ros.window import Frame, Window, without
@@ -183,6 +184,7 @@ class TickRunner:
         planned = self.clock()
         timings = {"decode": decoded - started, "policy": planned - decoded}
         timings.update({f"policy.{stage}": seconds for stage, seconds in plan.timings.items()})
+        plan = replace(plan, notes=(*plan.notes, f"guard={judge(plan, plan.chosen)}"))
         ego = Pose(poses.xyz[-1], poses.quaternion[-1])
         return Tick(chosen, observation, replace(plan, timings=timings), ego, refused)
 

@@ -71,7 +71,6 @@ class Lane:
         self.ears = Ears()
         self.feed = self._start_feed()
         self.driver = self._start_driver()
-        self.fault_free: list[tuple[int, int]] = []  # spans of t0 (ns) in which every tick should have planned
 
     def wait_until_planning(self, patience: float) -> bool:
         """Until plans flow and nothing has been refused for a second; False where that does not come."""

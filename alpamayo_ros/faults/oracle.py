@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alpamayo_ros.contract import PLAN_PERIOD_NS
+from alpamayo_ros.contract import CAMERA_ROLES, PLAN_PERIOD_NS
 from alpamayo_ros.faults import truth
 from alpamayo_ros.faults.feed import MAP, MAP_TO_ODOM
 
+STREAMS = (*CAMERA_ROLES, "odometry", "command")
 # What an honest history may be off by between odometry's messages, and a path's first pose by a turn that goes on (m).
 HISTORY_ERROR, START_ERROR = 0.5, 1.0
 
@@ -64,7 +65,7 @@ def named(told: Iterable[Told], names: Sequence[str], about: str, since: float) 
             continue
         for said in sorted(each.names):
             name, _, stream = said.partition(" ")
-            if name in names and (not about or not stream or about in stream):
+            if name in names and (about not in STREAMS or not stream or about == stream):
                 return each.at - since, said
     return None
 

@@ -6,6 +6,7 @@ Brandt 2006, what ROS and OpenCV call fisheye). Distortion is OpenCV's to comput
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,6 +51,16 @@ class CameraModel:
         if self.model == "equidistant":
             return cv2.fisheye.projectPoints(optical[:, None], none, none, self.k, self.distortion[:4])[0][:, 0]
         return cv2.projectPoints(optical[:, None], none, none, self.k, self.distortion)[0][:, 0]
+
+
+def camera_model(
+    k: Sequence[float], distortion: Sequence[float], model: str, size: tuple[int, int], pose: Pose
+) -> CameraModel | None:
+    """A camera by the fields of its CameraInfo and its pose; None where it is not calibrated or of an unknown model."""
+    if model not in ("", *MODELS) or not np.isfinite((*k, *distortion)).all() or k[0] <= 0 or min(size) <= 0:
+        return None
+    coefficients = np.array(distortion if len(distortion) else np.zeros(5), dtype=np.float64)
+    return CameraModel(np.array(k, dtype=np.float64).reshape(3, 3), coefficients, model, size, pose)
 
 
 def ribbon(xyz: np.ndarray, yaw: np.ndarray, half_width: float) -> np.ndarray:

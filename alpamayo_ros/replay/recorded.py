@@ -13,9 +13,10 @@ from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.geometry import Pose
 from alpamayo_ros.replay.bag import Bag
 from alpamayo_ros.replay.plain import deserialize
-from alpamayo_ros.replay.projection import MODELS, CameraModel
+from alpamayo_ros.replay.projection import CameraModel, camera_model
 from alpamayo_ros.replay.rig import COMPRESSED, IMAGE, Rig
 from alpamayo_ros.replay.transforms import TF_STATIC, BagTransforms
+from alpamayo_ros.rig_check import info_topic
 from alpamayo_ros.tf_buffer import TransformError
 
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
@@ -58,10 +59,9 @@ def cameras(bag: Bag, topics: Mapping[str, str], ego_frame: str = "base_link") -
             pose = buffer.lookup(ego_frame, info.header.frame_id, 0, 0.0)
         except TransformError:
             continue
-        if info.distortion_model in ("", *MODELS) and info.k[0] > 0:
-            k = np.array(info.k, dtype=np.float64).reshape(3, 3)
-            distortion = np.array(info.d if len(info.d) else np.zeros(5), dtype=np.float64)
-            found[name] = CameraModel(k, distortion, info.distortion_model, (info.height, info.width), pose)
+        camera = camera_model(info.k, info.d, info.distortion_model, (info.height, info.width), pose)
+        if camera is not None:
+            found[name] = camera
     return found
 
 
@@ -71,5 +71,5 @@ def image_topics(bag: Bag) -> list[str]:
 
 def info_topics(bag: Bag, image_topic: str) -> list[str]:
     """The CameraInfo topic that belongs to an image topic, as a list of none or one."""
-    base = image_topic.removesuffix("/compressed").rpartition("/")[0]
-    return [topic for topic, kind in bag.types.items() if kind == CAMERA_INFO and topic == f"{base}/camera_info"]
+    wanted = info_topic(image_topic)
+    return [topic for topic, kind in bag.types.items() if kind == CAMERA_INFO and topic == wanted]

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from alpamayo_ros.contract import CAMERA_ROLES, REFERENCE_ROLE
-from alpamayo_ros.replay.views import TRAINED, View
+from alpamayo_ros.rig_check import TRAINED, View
 
 IMAGE, COMPRESSED, ODOMETRY = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "nav_msgs/msg/Odometry"
 STRING = "std_msgs/msg/String"

@@ -19,7 +19,7 @@ from alpamayo_ros.replay.bag import Bag
 from alpamayo_ros.replay.projection import CameraModel
 from alpamayo_ros.replay.recorded import cameras, image_topics
 from alpamayo_ros.replay.rig import Rig, load_rig, propose_rig
-from alpamayo_ros.replay.views import view, warnings
+from alpamayo_ros.rig_check import view, warnings
 
 
 class SetupError(ValueError):

@@ -46,7 +46,7 @@ def drive_bag(path: Path, drive, picture, storage="mcap", prefix="/sensing/camer
         if m.stream == "odometry":
             messages.append((m.stamp_ns, "/localization/kinematic_state", ODOMETRY, odometry(m.stamp_ns, m.pose)))
         elif raw:
-            data = image(bytes(16 * 24 * 3), 24, 16, "rgb8", 72, m.stamp_ns)
+            data = image(bytes([number % 256]) * (16 * 24 * 3), 24, 16, "rgb8", 72, m.stamp_ns)
             messages.append((m.stamp_ns, f"{prefix}/{m.stream}/image_raw", IMAGE, data))
         else:
             data = compressed(picture(m, number), m.stamp_ns)

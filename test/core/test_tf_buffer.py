@@ -102,4 +102,4 @@ def test_a_loop_among_frames_ends_in_an_answer():
     buffer.set_transform("x", "y", SECOND, pose(1.0))
     with pytest.raises(TransformError) as caught:
         buffer.lookup("x", "b", SECOND)
-    assert caught.value.kind == CONNECTIVITY
+    assert caught.value.kind == LOOKUP

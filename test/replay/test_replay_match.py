@@ -10,7 +10,7 @@ from alpamayo_ros.replay.bag import Bag
 from alpamayo_ros.replay.projection import CameraModel
 from alpamayo_ros.replay.rig import COMPRESSED, IMAGE, ODOMETRY, STRING, RigError, load_rig, propose_rig
 from alpamayo_ros.replay.setup import Setup, match
-from alpamayo_ros.replay.views import View, view, warnings
+from alpamayo_ros.rig_check import View, view, warnings
 from alpamayo_ros.world.rig import OPTICAL_IN_BODY, RIG
 
 ODOM = {"/odom": ODOMETRY}
