@@ -50,7 +50,7 @@ class CarlaFollower(Node):
         params.declare(self, FOLLOWER)
         values = params.read(self, FOLLOWER)
         self._role = values["role_name"]
-        self._follower = Follower(round(values["max_path_age"] * SECOND_NS))
+        self._follower = Follower(self._role, round(values["max_path_age"] * SECOND_NS))
         self._told = ""
         self._odometry_came_ns = 0
         self._out_tf = self.create_publisher(TFMessage, "/tf_static", LATCHED)
@@ -94,19 +94,21 @@ class CarlaFollower(Node):
             self.get_logger().error(f"/carla/{self._role}/vehicle_info: {error}")
 
     def _on_path(self, message: PathMsg) -> None:
-        if message.poses:
+        try:
             self._follower.hear(path_of(message), stamp_ns(message.header.stamp), message.header.frame_id)
+        except ValueError as error:
+            self.get_logger().error(f"alpamayo_driver/path: {error}", throttle_duration_sec=5.0)
 
     def _on_odometry(self, message: OdometryMsg) -> None:
         p, q = message.pose.pose.position, message.pose.pose.orientation
-        self._odometry_came_ns = self.get_clock().now().nanoseconds
-        sample = np.array([p.x, p.y, p.z, q.x, q.y, q.z, q.w])
-        speed = message.twist.twist.linear.x
-        if not np.isfinite([*sample, speed]).all():
-            self.get_logger().error(f"odometry is not finite: {sample.tolist()}, speed {speed}")
+        pose = Pose(np.array([p.x, p.y, p.z]), np.array([q.x, q.y, q.z, q.w]))
+        stamp, frame = stamp_ns(message.header.stamp), message.header.frame_id
+        seen = Odometry(stamp, frame, message.child_frame_id, pose, message.twist.twist.linear.x)
+        if not seen.sound:
+            self.get_logger().error(f"/carla/{self._role}/odometry is no pose: {seen}", throttle_duration_sec=5.0)
             return
-        seen = Odometry(stamp_ns(message.header.stamp), message.header.frame_id, Pose(sample[:3], sample[3:]), speed)
-        self._send(self._follower.pedals(seen), seen.stamp_ns)
+        self._odometry_came_ns = self.get_clock().now().nanoseconds
+        self._send(self._follower.pedals(seen), stamp)
 
     def _on_watch(self) -> None:
         # Since it came, not since its stamp: the simulator's time may not be this node's (use_sim_time forgotten).

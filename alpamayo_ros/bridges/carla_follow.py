@@ -26,6 +26,8 @@ MOST = 2.0  # m/s^2, what they make up for at the most
 STANDING = 0.1  # m/s
 HOLD = 0.4  # of the brake, while standing is wished: more than a slope of 30 %
 WITHOUT_ODOMETRY_NS = SECOND_NS // 2
+# A path that was made further ahead of odometry than this is of another time: from before the simulation began anew.
+AHEAD_NS = SECOND_NS // 2
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,19 @@ class Pedals:
 
 @dataclass(frozen=True)
 class Odometry:
-    """A vehicle's pose at the actor's origin in `frame_id`, and its forward speed (m/s)."""
+    """A vehicle's pose at the actor's origin (`child_frame_id`) in `frame_id`, and its forward speed (m/s)."""
 
     stamp_ns: int
     frame_id: str
+    child_frame_id: str
     pose: Pose
     speed: float
+
+    @property
+    def sound(self) -> bool:
+        """Whether all is finite, and the rotation is one."""
+        values = [*self.pose.xyz, *self.pose.quaternion, self.speed]
+        return bool(np.isfinite(values).all()) and abs(float(np.linalg.norm(self.pose.quaternion)) - 1.0) < 1e-2
 
 
 @dataclass
@@ -52,6 +61,7 @@ class Follower:
     """Call `hear` with paths and `pedals` with every odometry.
 
     Args:
+        body: the frame of the actor's origin, which odometry's child has to be.
         max_path_age_ns: an older path is not followed.
 
     Attributes:
@@ -60,6 +70,7 @@ class Follower:
         detail: the numbers and names of that reason.
     """
 
+    body: str
     max_path_age_ns: int
     vehicle: Vehicle | None = None
     braking_for: str = "no odometry yet"
@@ -73,14 +84,25 @@ class Follower:
     _missing: float = field(default=0.0, init=False)  # m/s^2 that the pedals make up for
 
     def hear(self, path: Path, t0_ns: int, frame_id: str) -> None:
-        """A path made at t0; one that is older than the last is not taken."""
+        """A path made at t0; one that is older than the last is not taken.
+
+        Raises:
+            ValueError: a path that cannot be followed: fewer than two poses, or not finite, or its stamps do not rise.
+        """
+        count = len(path.stamps_ns)
+        if count < 2 or not (np.isfinite(path.xy).all() and np.isfinite(path.yaw).all()):
+            raise ValueError(f"a path of {count} poses, which is not two or more that are finite")
+        if not (np.diff(path.stamps_ns) > 0).all():
+            raise ValueError(f"a path of {count} poses whose stamps do not rise: each has to have its own time")
         if self._path is None or t0_ns > self._path_t0_ns:
             self._path, self._path_t0_ns, self._path_frame = path, t0_ns, frame_id
 
     def pedals(self, seen: Odometry) -> Pedals:
-        """What to press now, at the time of this odometry."""
+        """What to press now, at the time of this odometry, which has to be sound."""
         if self._last is not None and seen.stamp_ns < self._last.stamp_ns:  # the simulation has begun anew
             self._path, self._last, self._steering = None, None, 0.0
+        if self._path_t0_ns - seen.stamp_ns > AHEAD_NS:
+            self._path = None
         self.braking_for, self.detail = self._reason(seen)
         self._learn(seen)
         if self.braking_for or self._path is None or self.vehicle is None:
@@ -96,6 +118,8 @@ class Follower:
         return self._press(Control(self._steering, EXPIRED_BRAKING), 0.0)
 
     def _reason(self, seen: Odometry) -> tuple[str, str]:
+        if seen.child_frame_id != self.body:
+            return "odometry of another body", f"child_frame_id '{seen.child_frame_id}', not '{self.body}'"
         if self.vehicle is None:
             return "no vehicle_info yet", "nor wheelbase, rear_axle_x and max_steer_angle as parameters"
         if self._path is None:

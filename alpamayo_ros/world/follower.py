@@ -50,8 +50,8 @@ def path_of(message: Any) -> Path:
     """A nav_msgs/Path, each of its poses at its own stamp, as values."""
     stamps = [pose.header.stamp.sec * SECOND_NS + pose.header.stamp.nanosec for pose in message.poses]
     rows = [(pose.pose.position, pose.pose.orientation) for pose in message.poses]
-    xy = np.array([(p.x, p.y) for p, _ in rows])
-    yaw = np.unwrap(yaw_of_quaternion(np.array([(q.x, q.y, q.z, q.w) for _, q in rows])))
+    xy = np.array([(p.x, p.y) for p, _ in rows]).reshape(-1, 2)
+    yaw = np.unwrap(yaw_of_quaternion(np.array([(q.x, q.y, q.z, q.w) for _, q in rows]).reshape(-1, 4)))
     return Path(np.array(stamps, dtype=np.int64), xy, yaw)
 
 

@@ -28,14 +28,14 @@ def path(speed=8.0, bend=0.0, t0_ns=T0, start=0.0):
     return Path(t0_ns + np.asarray(PLAN_OFFSETS_NS, dtype=np.int64), xy, yaw)
 
 
-def odometry(ego: EgoState, now_ns=T0, frame="map"):
+def odometry(ego: EgoState, now_ns=T0, frame="map", child="hero"):
     x, y = world.origin(ego)
     pose = Pose(np.array([x, y, 0.0]), quaternion_from_yaw(ego.yaw))
-    return Odometry(now_ns, frame, pose, ego.speed)
+    return Odometry(now_ns, frame, child, pose, ego.speed)
 
 
 def follower(**changes):
-    return Follower(**{"max_path_age_ns": SECOND_NS, "vehicle": VEHICLE, **changes})
+    return Follower(**{"body": "hero", "max_path_age_ns": SECOND_NS, "vehicle": VEHICLE, **changes})
 
 
 def pressed(made, ego, route, now_ns=T0):
@@ -53,7 +53,7 @@ def test_a_bend_to_the_left_is_a_negative_steer_and_to_the_right_a_positive_one(
 def test_what_the_wheel_does_depends_on_the_vehicle():
     wide = Vehicle((-1.5, 0.0), 3.0, 1.22)
     ego = EgoState(0.0, 0.0, 0.0, 8.0)
-    seen = Odometry(T0, "map", Pose(np.array([1.5, 0.0, 0.0]), quaternion_from_yaw(0.0)), 8.0)
+    seen = Odometry(T0, "map", "hero", Pose(np.array([1.5, 0.0, 0.0]), quaternion_from_yaw(0.0)), 8.0)
     made = follower(vehicle=wide)
     made.hear(path(bend=0.02), T0, "map")
     ours, other = pressed(follower(), ego, path(bend=0.02)), made.pedals(seen)
@@ -112,6 +112,42 @@ def test_a_simulation_that_begins_anew_is_another_drive():
     pressed(made, EgoState(0.0, 0.0, 0.0, 8.0), path())
     command = made.pedals(odometry(EgoState(0.0, 0.0, 0.0, 8.0), T0 - 5 * SECOND_NS))
     assert made.braking_for == "no path yet" and command.brake > 0.0
+
+
+def test_odometry_of_another_body_is_braked_for():
+    made = follower()
+    made.hear(path(), T0, "map")
+    assert made.pedals(odometry(EgoState(0.0, 0.0, 0.0, 8.0), child="base_link")).brake >= 0.2
+    assert made.braking_for == "odometry of another body" and "base_link" in made.detail
+
+
+def test_a_path_of_the_time_before_does_not_stand_in_the_way_of_a_new_one():
+    made, ego = follower(), EgoState(0.0, 0.0, 0.0, 8.0)
+    made.hear(path(t0_ns=T0 + 30 * SECOND_NS), T0 + 30 * SECOND_NS, "map")
+    assert made.pedals(odometry(ego)).brake > 0.0 and made.braking_for == "no path yet"
+    assert pressed(made, ego, path()).brake == 0.0 and made.braking_for == ""
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda p: Path(p.stamps_ns[:1], p.xy[:1], p.yaw[:1]), "a path of 1 poses"),
+        (lambda p: Path(p.stamps_ns[:0], p.xy[:0], p.yaw[:0]), "a path of 0 poses"),
+        (lambda p: Path(p.stamps_ns, p.xy * np.nan, p.yaw), "finite"),
+        (lambda p: Path(p.stamps_ns[:1].repeat(64), p.xy, p.yaw), "do not rise"),
+    ],
+)
+def test_a_path_that_cannot_be_followed_is_refused(broken, said):
+    with pytest.raises(ValueError, match=said):
+        follower().hear(broken(path()), T0, "map")
+
+
+@pytest.mark.parametrize("change", [{"speed": math.nan}, {"xyz": (math.inf, 0, 0)}, {"quaternion": (0, 0, 0, 0)}])
+def test_odometry_that_is_no_pose_is_not_sound(change):
+    values = {"xyz": (1.4, 0, 0), "quaternion": (0, 0, 0, 1), "speed": 8.0, **change}
+    pose = Pose(np.array(values["xyz"], float), np.array(values["quaternion"], float))
+    assert Odometry(T0, "map", "hero", pose, values["speed"]).sound == (not change)
+    assert odometry(EgoState(0.0, 0.0, 0.3, 8.0)).sound
 
 
 def test_a_standing_vehicle_that_is_to_stand_is_held():

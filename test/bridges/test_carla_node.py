@@ -124,6 +124,33 @@ def test_from_braking_to_following_and_back(rig, capfd):
         assert words in told
 
 
+def test_odometry_that_is_no_pose_counts_as_none(rig, capfd):
+    car = rig("-p", "wheelbase:=2.8", "-p", "max_steer_angle:=0.6")
+    car.plan(T0)
+    car.drive_at(T0)
+    broken = Odometry(child_frame_id="hero")
+    broken.pose.pose.position.x = float("nan")
+
+    def braked():
+        car.odometries.publish(broken)
+        return car.commands[-1].brake > 0.2
+
+    car.spin_until(braked)
+    told = capfd.readouterr().err
+    assert "odometry is no pose" in told and "braking: no odometry" in told
+
+
+def test_a_path_that_cannot_be_followed_is_named(rig, capfd):
+    car, told = rig(), []
+    car.paths.publish(Path())
+
+    def named():
+        told.append(capfd.readouterr().err)
+        return "alpamayo_driver/path: a path of 0 poses" in "".join(told)
+
+    car.spin_until(named)
+
+
 def test_measures_by_hand_replace_vehicle_info(rig):
     words = ("wheelbase:=2.8", "rear_axle_x:=-1.4", "max_steer_angle:=0.6")
     car = rig(*(word for pair in words for word in ("-p", pair)))
