@@ -13,7 +13,6 @@ import logging
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 from alpamayo_ros import policies
 from alpamayo_ros.contract import CAMERA_ROLES, Policy, make_example
@@ -34,9 +33,7 @@ def main(argv: list[str]) -> int:
     except ValueError as error:
         parser.error(str(error))
     try:
-        import grpc
-
-        from alpamayo_ros.bridges.alpasim_service import Policies, Service
+        from alpamayo_ros.bridges.alpasim_service import Policies, Service, server
     except ImportError as error:
         print(f"{NEEDS} ({error})", file=sys.stderr)
         return 1
@@ -55,25 +52,20 @@ def main(argv: list[str]) -> int:
     except Exception as error:
         print(f"cannot load policy {options.policy!r}: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    largest = options.max_message << 20
-    server = grpc.server(
-        ThreadPoolExecutor(options.rollouts + OBSERVERS, thread_name_prefix="alpasim"),
-        handlers=(service.handler(),),
-        options=[("grpc.max_receive_message_length", largest), ("grpc.so_reuseport", 0)],
-    )
+    serving = server(service, options.rollouts + OBSERVERS, options.max_message << 20)
     address = f"{options.host}:{options.port}"
     try:
-        port = server.add_insecure_port(address)
+        port = serving.add_insecure_port(address)
     except RuntimeError as error:
         print(f"cannot listen on {address}: {error}; is another driver running there?", file=sys.stderr)
         return 1
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    server.start()
+    serving.start()
     print(f"policy {options.policy!r} drives for AlpaSim on {options.host}:{port}", flush=True)
     ended.wait()
-    server.stop(grace=2.0).wait()
+    serving.stop(grace=2.0).wait()
     service.close()
     return 0
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -248,6 +249,15 @@ def _turn(session: _Session) -> Iterator[None]:
         if session.ended:
             raise Refusal(grpc.StatusCode.NOT_FOUND, "the session was closed meanwhile")
         yield
+
+
+def server(service: Service, threads: int, largest: int) -> grpc.Server:
+    """A gRPC server of the service, not yet started; a request of more than `largest` bytes is refused unread."""
+    return grpc.server(
+        ThreadPoolExecutor(threads, thread_name_prefix="alpasim"),
+        handlers=(service.handler(),),
+        options=[("grpc.max_receive_message_length", largest), ("grpc.so_reuseport", 0)],
+    )
 
 
 def _answering(procedure: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:

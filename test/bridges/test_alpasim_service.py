@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,11 +13,11 @@ import grpc
 import pytest
 
 from alpamayo_ros import policies
+from alpamayo_ros.bridges import alpasim, alpasim_play
 from alpamayo_ros.bridges import alpasim_messages as wire
-from alpamayo_ros.bridges import alpasim_play
 from alpamayo_ros.bridges.alpasim_client import REAR_CAMERA, caller, play
 from alpamayo_ros.bridges.alpasim_rollout import CAMERAS
-from alpamayo_ros.bridges.alpasim_service import Policies, Service
+from alpamayo_ros.bridges.alpasim_service import Policies, Service, server
 from alpamayo_ros.contract import CAMERA_ROLES
 from alpamayo_ros.policies.baseline import Baseline
 from alpamayo_ros.world.episode import Size
@@ -26,6 +27,7 @@ FOUR = {role: CAMERAS[role] for role in CAMERA_ROLES}
 SMALL = Size(96, 192)
 # A drive of 1.6 s by the world's own rules, and this much by the answers.
 SECONDS = 0.6
+LARGEST = 1 << 20
 
 
 @pytest.fixture
@@ -35,11 +37,11 @@ def serve():
 
     def start(load=Baseline, most=2, **options):
         service = Service(Policies(load, most), "test", FOUR, **options)
-        server = grpc.server(ThreadPoolExecutor(8), handlers=(service.handler(),))
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
+        serving = server(service, 8, LARGEST)
+        port = serving.add_insecure_port("127.0.0.1:0")
+        serving.start()
         channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        ends.extend([channel.close, lambda: server.stop(None).wait(), service.close])
+        ends.extend([channel.close, lambda: serving.stop(None).wait(), service.close])
         return caller(channel)
 
     yield start
@@ -158,6 +160,14 @@ def test_what_cannot_be_is_refused_by_name(serve):
     assert not empty.trajectory.poses and b"camera_missing" in empty.debug_info.unstructured_debug_info
 
 
+def test_a_request_that_is_too_large_is_refused_unread(serve):
+    call = serve()
+    call("start_session", session("s"))
+    large = image("s", FOUR["front_wide"], data=bytes(LARGEST))
+    refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max", call, "submit_image_observation", large)
+    call("submit_image_observation", image("s", FOUR["front_wide"], data=bytes(LARGEST // 2)))
+
+
 def test_too_many_rollouts_are_refused_until_one_is_closed_or_silent(serve):
     call = serve(most=1)
     call("start_session", session("a"))
@@ -210,6 +220,13 @@ def test_the_driver_and_the_player_as_commands(capsys):
     assert not row["off_road"] and not row["collided_with"] and row["progress"] >= 0.0
 
 
+def test_a_port_that_is_taken_is_said(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert alpasim.main(["--port", str(port), "--policy", "baseline"]) == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -219,8 +236,6 @@ def test_the_driver_and_the_player_as_commands(capsys):
     ],
 )
 def test_a_wrong_command_line_says_what_is_right(arguments, words, capsys):
-    from alpamayo_ros.bridges import alpasim
-
     try:
         assert alpasim.main(["--port", "0", *arguments]) == 1
     except SystemExit as end:
