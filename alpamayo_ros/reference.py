@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from alpamayo_ros.bridges import carla_options
 from alpamayo_ros.bridges.autoware_options import TABLE as AUTOWARE
 from alpamayo_ros.params import DRIVER, Parameter, Value, policy_parameters
 from alpamayo_ros.policies import names
@@ -27,6 +28,8 @@ def markdown() -> str:
         ("Driver", DRIVER),
         *((f"Policy `{name}`", policy_parameters([name])) for name in names()),
         ("Node `autoware_bridge`", AUTOWARE),
+        ("Node `carla_follower`", carla_options.FOLLOWER),
+        ("Node `carla_odometry`", carla_options.ODOMETRY),
     ]
     return "\n".join([HEAD, *(_section(title, parameters) for title, parameters in sections if parameters)])
 
