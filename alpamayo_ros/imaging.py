@@ -15,6 +15,9 @@ import numpy as np
 
 from alpamayo_ros.cdr import CdrError, CdrReader
 from alpamayo_ros.contract import NotReady, Reason
+from alpamayo_ros.spare import SpareArrays
+
+_memory = SpareArrays()
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,7 @@ def decode_jpeg(data: bytes | memoryview, limits: Limits = LIMITS) -> np.ndarray
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
         _check_size(height, width, limits)
-        return simplejpeg.decode_jpeg(data, "RGB")
+        return simplejpeg.decode_jpeg(data, "RGB", buffer=_memory(3 * height * width))
     except ImageError:
         raise
     except ValueError as error:
