@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import rclpy
+from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -14,11 +15,11 @@ LONGEST_WAIT = 0.2
 
 
 def run(name: str, make: Callable[[], Node], refusals: tuple[type[Exception], ...], argv: list[str] | None) -> int:
-    """0 after it was told to end; 1 where making the node raises one of `refusals`, which is printed."""
+    """0 after it was told to end; 1 where it cannot begin: a value out of range, one of `refusals`; it says so."""
     rclpy.init(args=argv)
     try:
         node = make()
-    except refusals as error:
+    except (*refusals, InvalidParameterValueException) as error:
         print(f"{name}: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 1

@@ -13,7 +13,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 
-from alpamayo_ros.bridges import carla_topics
+from alpamayo_ros.bridges import carla, carla_topics
 from alpamayo_ros.bridges.carla import CarlaFollower
 from alpamayo_ros.bridges.carla_vehicle import WheelsUnknown
 from alpamayo_ros.contract import SECOND_NS
@@ -161,6 +161,19 @@ def test_measures_by_hand_replace_vehicle_info(rig):
 def test_measures_that_no_vehicle_has_are_refused(rig):
     with pytest.raises(WheelsUnknown, match="wheels that turn 0.0 rad"):
         CarlaFollower(cli_args=["--ros-args", "-p", "wheelbase:=2.8", "-p", "max_steer_angle:=0.0"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("max_path_age:=100.0",), "max_path_age out of range Min: 0.1, Max: 10.0, value: 100.0"),
+        (("wheelbase:=0.1", "max_steer_angle:=0.6"), "a wheelbase of 0.1 m"),
+    ],
+)
+def test_values_that_are_no_good_end_it_with_a_sentence(words, said, capfd):
+    assert carla.main(["--ros-args", *(word for pair in words for word in ("-p", pair))]) == 1
+    told = capfd.readouterr().err
+    assert said in told and "Traceback" not in told
 
 
 def test_a_path_in_another_frame_is_not_followed(rig, capfd):
