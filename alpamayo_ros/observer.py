@@ -139,15 +139,16 @@ class Observer:
             return [
                 NotReady(Reason.STAMP_INVALID, "odometry", "the stamp is zero; stamp odometry when it was measured")
             ]
-        refusal = check_sample(sample) or self._foreign(stamp_ns, (frame_id, child_frame_id))
+        refusal = (
+            check_sample(sample)
+            or self._foreign(stamp_ns, (frame_id, child_frame_id))
+            or self._stillness.check(stamp_ns, sample)
+        )
         if refusal is not None:
             return [refusal]
         newest = self._odometry.newest_ns
         if newest is not None and stamp_ns - newest > self.config.max_jump_ns:
             self.new_epoch(f"odometry jumped forward by {(stamp_ns - newest) / SECOND_NS:.3f} s")
-        refusal = self._stillness.check(stamp_ns, sample)
-        if refusal is not None:
-            return [refusal, *self._judge()]
         if self._put("odometry", self._odometry, stamp_ns, sample) is not Push.DUPLICATE:
             self._odometry_frames = (frame_id, child_frame_id)
         return self._judge()

@@ -27,7 +27,7 @@ from alpamayo_ros.faults.kinds import KINDS, Group, Kind, Told
 
 # Bounds (s).
 NAMED_WITHIN, BACK_WITHIN = 1.0, 2.5
-# How long a driver may take to plan after a fault before the case is given up, and to plan at all in the beginning.
+# How long a driver may take to plan after a fault before the case is given up, and to plan quietly before one.
 PATIENCE, STARTING = 8.0, 60.0
 # A policy that hangs gives its thread back after ten seconds.
 THREADS_BACK = 12.0
@@ -99,7 +99,7 @@ class Lane:
         """One fault, from a driver that plans to one that plans again."""
         case = Case(kind.name, seed, kind.told.value)
         self.ears.forget()
-        if not self.wait_until_planning(PATIENCE):
+        if not self.wait_until_planning(STARTING):
             case.failed = "the driver did not plan before the fault"
             return case
         rng = random.Random(f"{kind.name} {seed}")

@@ -1,0 +1,79 @@
+import pytest
+
+from alpamayo_ros.contract import REFERENCE_ROLE, Reason
+from alpamayo_ros.input_watch import InputWatch
+
+
+def fed(watch, stream, times, publisher="a"):
+    """The refusals of messages at these times."""
+    return [refusal for refusal in (watch.arrived(stream, publisher, at) for at in times) if refusal]
+
+
+def ticks(start, stop, step):
+    return [start + k * step for k in range(round((stop - start) / step))]
+
+
+@pytest.mark.parametrize("stream", ["cross_left", "odometry"])
+def test_two_publishers_on_a_stream_are_refused_both_until_one_is_alone(stream):
+    watch = InputWatch(REFERENCE_ROLE, False)
+    assert not fed(watch, stream, ticks(0, 1, 0.1))
+    assert fed(watch, stream, [1.05], "b")[0].reason is Reason.SEVERAL_PUBLISHERS
+    assert fed(watch, stream, [1.1])
+    assert fed(watch, stream, [1.4]) and not fed(watch, stream, [1.5, 1.6])
+
+
+def test_a_publisher_that_was_started_again_is_no_second_one():
+    watch = InputWatch(REFERENCE_ROLE, False)
+    fed(watch, "cross_left", [0.0, 0.1])
+    assert not fed(watch, "cross_left", [0.6, 0.7], "b")
+
+
+def test_commands_may_come_from_anybody():
+    watch = InputWatch(REFERENCE_ROLE, False)
+    assert not fed(watch, "command", [0.0], "a") and not fed(watch, "command", [0.1], "b")
+
+
+@pytest.mark.parametrize(
+    ("stream", "rate", "floods"),
+    [("cross_left", 60, False), ("cross_left", 100, True), ("odometry", 400, False), ("odometry", 1000, True),
+     ("command", 10, False), ("command", 100, True)],
+)  # fmt: skip
+def test_a_flood_is_named(stream, rate, floods):
+    watch = InputWatch(REFERENCE_ROLE, False)
+    found = []
+    for at in ticks(0, 1.2, 1 / rate):
+        watch.arrived(stream, "a", at)
+        found += watch.look(at, 0)
+    assert [(each.reason, each.stream) for each in found[:1]] == [(Reason.STREAM_FLOOD, stream)] * floods
+
+
+@pytest.mark.parametrize("pace", [0.1, 0.5])
+def test_silence_of_the_reference_camera_is_named_by_its_own_pace(pace):
+    watch = InputWatch(REFERENCE_ROLE, False)
+    assert watch.silent(5.0) is None, "before its first frame there is another name for it"
+    fed(watch, REFERENCE_ROLE, ticks(0, 5, pace))
+    last = 5 - pace
+    assert watch.silent(last + max(0.55, 4 * pace)) is None
+    said = watch.silent(last + max(0.65, 5.5 * pace))
+    assert said.reason is Reason.CAMERA_STALE and said.stream == REFERENCE_ROLE
+    assert watch.silent(last + max(0.7, 5.6 * pace)) is None, "once a second"
+
+
+def test_a_process_that_was_not_run_says_so():
+    watch = InputWatch(REFERENCE_ROLE, False)
+    assert not watch.look(0.0, 0) and not watch.look(0.05, 0)
+    assert [each.reason for each in watch.look(2.05, 0)] == [Reason.PROCESS_STALLED]
+    assert not watch.look(2.1, 0)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+@pytest.mark.parametrize("frames", [True, False])
+def test_a_clock_that_stands_while_frames_come_is_named(simulated, frames):
+    watch = InputWatch(REFERENCE_ROLE, simulated)
+    found = []
+    for at in ticks(0, 1.0, 0.05):
+        if frames:
+            watch.arrived(REFERENCE_ROLE, "a", at)
+        found += watch.look(at, 7)
+    assert bool(found) == (simulated and frames)
+    assert all(each.reason is Reason.CLOCK_STOPPED for each in found)
