@@ -19,14 +19,14 @@ def test_an_image_beyond_the_size_costs_its_ticks_and_is_named(graph):
     graph.start(max_image_width=32, max_image_height=32)
     graph.play(seconds=2.0, image=large(16, 40))
     wait_for(lambda: int(refusals(graph).get("refused.image_size", 0)) > 0)
-    assert not graph.plans
+    assert graph.published == 0
 
 
 def test_a_message_beyond_the_bytes_is_not_kept(graph):
     graph.start(max_image_bytes=2000)
     graph.play(seconds=2.0, image=large(400, 400))
     wait_for(lambda: int(refusals(graph).get("refused.image_size", 0)) > 0)
-    assert not graph.plans and graph.driver._session.observer._cameras["front_tele"].newest_ns is None
+    assert graph.published == 0 and graph.driver._session.observer._cameras["front_tele"].newest_ns is None
     graph.reset()
     graph.play(seconds=2.5)
-    wait_for(lambda: graph.plans)
+    wait_for(lambda: graph.published)
