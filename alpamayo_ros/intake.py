@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -73,13 +73,18 @@ class Intake:
     def _run(self) -> None:
         while not self._ended and self._context.ok():
             try:
-                self._turn()
+                with ExitStack() as held:
+                    self._turn(held)
             except Exception:
                 if self._context.ok():
                     _log.error("an input's callback failed:\n%s", traceback.format_exc())
 
-    def _turn(self) -> None:
+    def _turn(self, held: ExitStack) -> None:
         """Waits for the first message or the next timer, and serves whatever is there."""
+        held.enter_context(self._context.handle)  # so that nobody destroys meanwhile what is waited for
+        held.enter_context(self._ending.handle)
+        for subscription, _ in self._inputs:
+            held.enter_context(subscription.handle)
         events = [handler for subscription, _ in self._inputs for handler in subscription.event_handlers]
         handle = self._context.handle
         wait_set = rclpy_implementation.WaitSet(len(self._inputs), 1, 0, 0, 0, len(events), handle)
@@ -88,6 +93,7 @@ class Intake:
             wait_set.add_subscription(subscription.handle)
         wait_set.add_guard_condition(self._ending.handle)
         for event in events:
+            held.enter_context(event)
             event.add_to_wait_set(wait_set)
         due = min((timer.due for timer in self._timers), default=float("inf"))
         wait_set.wait(int(SECOND_NS * min(LONGEST_WAIT, max(0.0, due - time.monotonic()))))
