@@ -162,11 +162,7 @@ class TickRunner:
             self.last = None
             self._epoch = window.epoch
         started = self.clock()
-        thawed, frozen = self.frost(window)
-        if isinstance(thawed, NotReady):
-            return Refused(thawed, frozen)
-        chosen, refused = self.decoding(thawed)
-        refused = frozen + refused
+        chosen, refused = self._frames(window)
         if isinstance(chosen, NotReady):
             return Refused(chosen, refused)
         poses = self.locate(chosen)
@@ -187,6 +183,17 @@ class TickRunner:
         plan = replace(plan, notes=(*plan.notes, f"guard={judge(plan, plan.chosen)}"))
         ego = Pose(poses.xyz[-1], poses.quaternion[-1])
         return Tick(chosen, observation, replace(plan, timings=timings), ego, refused)
+
+    def _frames(self, window: Window) -> tuple[Window | NotReady, tuple[NotReady, ...]]:
+        """The window with frames that decode and that are not frozen, and what was struck out for it."""
+        chosen, refused = self.decoding(window)
+        if isinstance(chosen, NotReady):
+            return chosen, refused
+        thawed, frozen = self.frost(chosen)
+        if thawed is chosen or isinstance(thawed, NotReady):
+            return thawed, refused + frozen
+        chosen, more = self.decoding(thawed)  # others have been chosen
+        return chosen, refused + frozen + more
 
     def _plan(self, observation: Observation) -> Plan | Refused:
         """The policy's plan, checked. Whatever a model raises costs this tick and no more."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from alpamayo_ros.faults import disk, report, truth
 from alpamayo_ros.faults.kinds import KINDS, Group
-from alpamayo_ros.faults.lane import Case
+from alpamayo_ros.faults.lane import Case, domain
 
 # Cases that one driver process goes through; then there is a fresh one.
 CHUNK = 24
@@ -71,7 +71,7 @@ def _chunk(group: Group, cases: list[tuple[str, int]], known: Path, log: Path, n
     lane = subprocess.Popen(
         [
             sys.executable, "-m", "alpamayo_ros.faults.lane", "--truth", str(known), "--group", group.value,
-            "--cases", json.dumps(cases), "--log", str(log), "--domain", str(1 + (os.getpid() + number) % 100),
+            "--cases", json.dumps(cases), "--log", str(log), "--domain", str(domain(os.getpid() + number)),
         ],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

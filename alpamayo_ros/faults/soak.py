@@ -23,7 +23,7 @@ import psutil
 from alpamayo_ros.contract import PLAN_PERIOD_NS
 from alpamayo_ros.faults import truth
 from alpamayo_ros.faults.kinds import KINDS, Group
-from alpamayo_ros.faults.lane import STARTING, Case, Lane
+from alpamayo_ros.faults.lane import STARTING, Case, Lane, domain
 
 # How long there is no fault between two (s), and what at its end is too young to have been planned.
 CALM, TAIL_NS = (3.0, 6.0), 500_000_000
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--log", type=Path, default=Path("out/soak.log"))
     options = parser.parse_args(argv)
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    os.environ.setdefault("ROS_DOMAIN_ID", str(domain(os.getpid())))
     options.log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         known = Path(folder) / "truth.npz"

@@ -30,7 +30,14 @@ def topic(role):
     return f"/camera/{role}/image/compressed"
 
 
-def messages(seconds=3.0, roles=CAMERA_ROLES, with_odometry=True, picture=lambda m: compressed(JPEG, m.stamp_ns)):
+def another(number):
+    """The picture in other bytes: a camera that moves never sends the same ones twice."""
+    return JPEG + number.to_bytes(8, "little")
+
+
+def messages(
+    seconds=3.0, roles=CAMERA_ROLES, with_odometry=True, picture=lambda m: compressed(another(m.stamp_ns), m.stamp_ns)
+):
     for m in drive(seconds):
         if m.stream == "odometry" and with_odometry:
             yield m.stamp_ns, "/odom", ODOMETRY, odometry(m.stamp_ns, m.pose)
@@ -105,7 +112,7 @@ def test_a_bag_that_ends_in_mid_message_is_read_up_to_there(storage, replay, tmp
 
 
 def test_a_bag_that_lost_its_metadata_is_read_all_the_same(replay, tmp_path):
-    bag = drive_bag(tmp_path / "bag", drive(3), lambda m, n: JPEG)
+    bag = drive_bag(tmp_path / "bag", drive(3), lambda m, n: another(n))
     (bag / "metadata.yaml").unlink()
     code, said = replay(bag, out=tmp_path / "out")
     assert code == 0 and "metadata" in said and metrics(tmp_path / "out" / "bag")["plans"] > 10
@@ -117,7 +124,7 @@ def test_a_split_bag_whose_last_file_is_torn(replay, tmp_path):
     bag.mkdir()
     for number, (first, last) in enumerate([(0.0, 1.5), (1.5, 3.0), (3.0, 4.5)]):
         part = [m for m in drive(4.5) if first * 1e9 <= m.stamp_ns - START_NS < last * 1e9]
-        made = drive_bag(tmp_path / f"part{number}", part, lambda m, n: JPEG + bytes(4000))
+        made = drive_bag(tmp_path / f"part{number}", part, lambda m, n: another(n) + bytes(4000))
         (file,) = made.glob("*.mcap")
         file.rename(bag / f"split_{number}.mcap")
     torn = bag / "split_2.mcap"
@@ -137,7 +144,7 @@ def reasons(folder):
 def test_images_that_are_none_are_named(replay, tmp_path):
     def picture(m):
         late = m.stream == "front_tele" and m.stamp_ns > START_NS + 2_200_000_000
-        return compressed(b"" if late else JPEG, m.stamp_ns)
+        return compressed(b"" if late else another(m.stamp_ns), m.stamp_ns)
 
     bag = write_bag(tmp_path / "bag", messages(picture=picture))
     assert replay(bag, out=tmp_path / "out")[0] == 0

@@ -31,7 +31,9 @@ from alpamayo_ros.session import Session
 
 
 def jpeg(number: int, height: int = 16, width: int = 24) -> bytes:
-    return cv2.imencode(".jpg", np.full((height, width, 3), (7 * number) % 256, np.uint8))[1].tobytes()
+    """A grey picture; no two numbers give the same bytes, as no two exposures of a camera do."""
+    picture = np.full((height, width, 3), (7 * number) % 256, np.uint8)
+    return cv2.imencode(".jpg", picture)[1].tobytes() + number.to_bytes(8, "little")
 
 
 def wait_for(condition, timeout: float = 10.0):
