@@ -1,7 +1,8 @@
 # make drive    drive the small world, closed loop; out/drive.mp4     (POLICY=name CHECKPOINT=path ARGS='--command "turn left"')
 # make drive BAG=path   play a bag into the driver and show what it plans             (RIG=config/x.yaml POLICY= CHECKPOINT=)
 # make test     every test; the ROS-free core on every Python from 3.10 to 3.13 that is here
-# Both set up what they need in .venv on a machine without ROS; nothing is written outside this directory.
+# make audit    known vulnerabilities of the locked dependencies, as PyPI has them
+# Driving and testing set up what they need in .venv on a machine without ROS; nothing is written outside this directory.
 
 PYTHON_ENV = .venv/bin/python
 DEMO = $(if $(BAG),--bag $(BAG)) $(if $(RIG),--rig $(RIG)) $(if $(POLICY),--policy $(POLICY)) \
