@@ -68,8 +68,10 @@ class Ears:
     def close(self) -> None:
         import rclpy
 
-        rclpy.try_shutdown()
+        self._executor.shutdown(timeout_sec=5.0)
         self._thread.join(5.0)
+        self.node.destroy_node()
+        rclpy.try_shutdown()
 
     def _spin(self) -> None:
         from rclpy.executors import ExternalShutdownException
@@ -96,7 +98,7 @@ class Ears:
     def _on_diagnostics(self, message: Any) -> None:
         names: set[str] = set()
         for status in message.status:
-            if not status.name.startswith(DRIVER):
+            if status.name not in (f"{DRIVER}: plans", f"{DRIVER}: inputs"):
                 continue
             names.add(status.message)
             for pair in status.values:
