@@ -11,6 +11,7 @@ from typing import Any
 from alpamayo_ros.faults.kinds import KINDS, Told
 from alpamayo_ros.faults.lane import BACK_WITHIN, MEMORY_MB, NAMED_WITHIN, POLICY_TIMEOUT, Case
 
+_TITLES = {"can be told": "yes", "is put up with": "put up with", "cannot be told": "no"}
 _ANSWER = {Told.YES: "yes", Told.HARMLESS: "put up with", Told.NO: "no"}
 
 
@@ -59,32 +60,46 @@ def summary(found: Mapping[str, Any]) -> str:
     return "\n".join([*lines, f"{found['passed']} of {found['cases']} cases as they should"])
 
 
-def markdown(found: Mapping[str, Any]) -> str:
-    """The README's table: the figures of the kinds that can be told, and what cannot be."""
+def markdown(found: Mapping[str, Any], soak: Mapping[str, Any], fuzz: Mapping[str, Any]) -> str:
+    """The README's block: faults by whether they can be told, what cannot be, the soak, the fuzzer."""
     kinds = found["kinds"]
-    yes = {name: one for name, one in kinds.items() if one["detectable"] == "yes"}
     rows = [
-        "| | kinds | cases | named within 1 s | plans on bad input | plans again within 2.5 s | worst s |",
+        "| fault | kinds | cases | named within 1 s | plans on bad input | plans again within 2.5 s | slowest |",
         "|---|---|---|---|---|---|---|",
     ]
-    for title, answer in (("can be told", "yes"), ("put up with", "put up with"), ("cannot be told", "no")):
+    for title, answer in _TITLES.items():
         of = [case for case in found["every_case"] if kinds[case["kind"]]["detectable"] == answer]
         live = [case for case in of if kinds[case["kind"]]["driver"] != "replay"]
-        named = f"{_quick(live, 'named_after', 'named_within_s', found)} of {len(live)}" if answer == "yes" else ""
-        back = [case["back_after"] for case in live if case["back_after"] is not None]
+        named = _share(live, "named_after", "named_within_s", found) if answer == _ANSWER[Told.YES] else ""
+        back = max((case["back_after"] for case in live if case["back_after"] is not None), default=0.0)
         rows.append(
             f"| {title} | {len({case['kind'] for case in of})} | {len(of)} | {named} "
             f"| {sum(case['wrong_plans'] for case in of)} "
-            f"| {_quick(live, 'back_after', 'plans_again_within_s', found)} of {len(live)} | {max(back):.2f} |"
+            f"| {_share(live, 'back_after', 'plans_again_within_s', found)} | {back:.2f} s |"
         )
-    slowest = max((one["named_after_s"] or 0.0 for one in yes.values()), default=0.0)
-    untold = "; ".join(one["what"] for one in kinds.values() if one["detectable"] == "no")
-    rows += ["", f"The slowest name came after {slowest:.2f} s. What cannot be told from the messages: {untold}."]
-    return "\n".join(rows) + "\n"
+    slowest = max((one["named_after_s"] or 0.0 for one in kinds.values()), default=0.0)
+    untold = "; ".join(one["what"] for one in kinds.values() if one["detectable"] == _ANSWER[Told.NO])
+    share = f"{100 * soak['share']:.1f} %" if soak["share"] is not None else "none"
+    return "\n".join(
+        [
+            *rows,
+            "",
+            f"{found['passed']} of {found['cases']} cases keep every bound, threads and memory too; the slowest name "
+            f"came after {slowest:.2f} s. Wrong and plausible, so not to be told from the messages: {untold}.",
+            "",
+            f"Soak, {soak['minutes']:.0f} minutes of {soak['faults']} random faults of {soak['kinds']} kinds on one "
+            f"driver: {'a crash' if soak['crashed'] else 'no crash'}, {soak['plans_on_bad_input']} plans on bad input, "
+            f"{soak['failed']} faults beyond a bound, {share} of {soak['fault_free_ticks']} fault-free ticks planned, "
+            f"memory {soak['memory_mb_second_quarter']:.0f} MB in the second quarter and "
+            f"{soak['memory_mb_last_quarter']:.0f} MB in the last. "
+            f"Fuzzer: {fuzz['inputs']:,} inputs, {len(fuzz['escaped'])} escaped.",
+        ]
+    ) + "\n"
 
 
-def _quick(cases: Sequence[Mapping[str, Any]], figure: str, bound: str, found: Mapping[str, Any]) -> int:
-    return sum(case[figure] is not None and case[figure] <= found["bounds"][bound] for case in cases)
+def _share(cases: Sequence[Mapping[str, Any]], figure: str, bound: str, found: Mapping[str, Any]) -> str:
+    kept = sum(case[figure] is not None and case[figure] <= found["bounds"][bound] for case in cases)
+    return f"{kept} of {len(cases)}"
 
 
 def _seconds(value: float | None) -> str:
