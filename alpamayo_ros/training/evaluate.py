@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, TimeoutError, as_completed
 from itertools import islice
 from pathlib import Path
 
@@ -67,13 +67,11 @@ def evaluate(
         try:
             for address, server in zip(addresses, serving, strict=True):
                 _wait_for(address, server)
-            for trial in _trials(tried, setup, jobs, addresses, folder):
+            for trial in _trials(tried, setup, jobs, addresses, folder, began + 60.0 * minutes):
                 trials.append(trial)
                 spent = time.monotonic() - began
                 if len(trials) % 10 == 0 or len(trials) == len(tried):
                     print(f"{len(trials)} of {len(tried)} episodes, {spent:.0f} s", file=sys.stderr, flush=True)
-                if spent > 60.0 * minutes:
-                    break
         finally:
             for server in serving:
                 server.terminate()
@@ -100,16 +98,24 @@ def _nth(device: str, index: int) -> str:
     return f"cuda:{index % torch.cuda.device_count()}" if several else device
 
 
-def _trials(tried: list[Scenario], setup: Setup, jobs: int, addresses: list[str], folder: str) -> Iterator[Trial]:
-    """As they are done."""
+def _trials(
+    tried: list[Scenario], setup: Setup, jobs: int, addresses: list[str], folder: str, deadline: float
+) -> Iterator[Trial]:
+    """As they are done, until the deadline of the monotonic clock."""
     context = multiprocessing.get_context("spawn")
     turns = context.Value("i", 0)
     pool = ProcessPoolExecutor(jobs, context, trying.start, (addresses, turns, folder, setup))
+    running = [pool.submit(trying.attempt, scenario) for scenario in tried]
     try:
-        for done in as_completed([pool.submit(trying.attempt, scenario) for scenario in tried]):
+        for done in as_completed(running, max(0.0, deadline - time.monotonic())):
             yield done.result()
+    except TimeoutError:  # what is done counts
+        pass
     finally:
+        workers = list((pool._processes or {}).values())
         pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:  # those that are in the middle of a drive would hold the end up
+            worker.terminate()
 
 
 def _wait_for(address: str, server: subprocess.Popen) -> None:
