@@ -45,40 +45,74 @@ def compressed_image(role: str, stamp_ns: int, rgb: np.ndarray) -> bytes:
     return _serialize(COMPRESSED, _header(stamp_ns, optical_frame(role)), "jpeg", np.frombuffer(data, np.uint8))
 
 
+def image(frame_id: str, stamp_ns: int, encoding: str, pixels: np.ndarray) -> bytes:
+    """An Image of (H, W, C) uint8 pixels that are in the order of `encoding`, rows without padding."""
+    height, width, channels = pixels.shape
+    data = np.ascontiguousarray(pixels).reshape(-1)
+    return _serialize(IMAGE, _header(stamp_ns, frame_id), height, width, encoding, 0, width * channels, data)
+
+
 def camera_info(role: str, stamp_ns: int, height: int, width: int) -> bytes:
-    """A CameraInfo: pinhole, plumb_bob with no distortion."""
-    k = RIG[role].intrinsics(height, width)
+    """A CameraInfo of the world's own camera."""
+    return pinhole(optical_frame(role), stamp_ns, height, width, RIG[role].intrinsics(height, width))
+
+
+def pinhole(frame_id: str, stamp_ns: int, height: int, width: int, k: np.ndarray) -> bytes:
+    """A CameraInfo: intrinsics (3, 3), plumb_bob with no distortion."""
     p = np.hstack([k, np.zeros((3, 1))])
     no_roi = _make("sensor_msgs/msg/RegionOfInterest", 0, 0, 0, 0, False)
     return _serialize(
-        CAMERA_INFO, _header(stamp_ns, optical_frame(role)), height, width, "plumb_bob", np.zeros(5), k.reshape(-1),
+        CAMERA_INFO, _header(stamp_ns, frame_id), height, width, "plumb_bob", np.zeros(5), k.reshape(-1),
         np.eye(3).reshape(-1), p.reshape(-1), 0, 0, no_roi,
     )  # fmt: skip
 
 
 def odometry(stamp_ns: int, ego: EgoState) -> bytes:
     """An Odometry of base_link in map, its twist in base_link."""
-    yaw_rate = ego.speed * np.tan(ego.steering) / WHEELBASE
+    return body_odometry(stamp_ns, BASE, ego.x, ego.y, ego.yaw, (ego.speed, 0.0), yaw_rate(ego))
+
+
+def body_odometry(
+    stamp_ns: int, child: str, x: float, y: float, yaw: float, velocity: tuple[float, float], turning: float
+) -> bytes:
+    """An Odometry of a body in map, covariances zero; `velocity` m/s forward and left, `turning` rad/s."""
     zero = np.zeros(36)
-    pose = _make("geometry_msgs/msg/Pose", _point(ego.x, ego.y), _rotation(quaternion_from_yaw(ego.yaw)))
-    twist = _make("geometry_msgs/msg/Twist", _vector(ego.speed), _vector(z=yaw_rate))
+    pose = _make("geometry_msgs/msg/Pose", _point(x, y), _rotation(quaternion_from_yaw(yaw)))
+    twist = _make("geometry_msgs/msg/Twist", _vector(*velocity), _vector(z=turning))
     return _serialize(
-        ODOMETRY, _header(stamp_ns, MAP), BASE,
+        ODOMETRY, _header(stamp_ns, MAP), child,
         _make("geometry_msgs/msg/PoseWithCovariance", pose, zero),
         _make("geometry_msgs/msg/TwistWithCovariance", twist, zero),
     )  # fmt: skip
 
 
+def yaw_rate(ego: EgoState) -> float:
+    """rad/s, counter-clockwise."""
+    return float(ego.speed * np.tan(ego.steering) / WHEELBASE)
+
+
 def transform(stamp_ns: int, ego: EgoState) -> bytes:
     """/tf: map -> base_link."""
-    return _transforms(stamp_ns, [(MAP, BASE, (ego.x, ego.y, 0.0), quaternion_from_yaw(ego.yaw))])
+    return transforms(stamp_ns, [(MAP, BASE, (ego.x, ego.y, 0.0), quaternion_from_yaw(ego.yaw))])
 
 
 def static_transforms(stamp_ns: int) -> bytes:
     """/tf_static: base_link -> every camera's optical frame."""
-    return _transforms(
+    return transforms(
         stamp_ns, [(BASE, optical_frame(role), RIG[role].xyz, RIG[role].quaternion) for role in CAMERA_ROLES]
     )
+
+
+def transforms(stamp_ns: int, placed: list[tuple[str, str, tuple[float, float, float], np.ndarray]]) -> bytes:
+    """A TFMessage of (parent, child, xyz in the parent, quaternion xyzw)."""
+    messages = [
+        _make(
+            "geometry_msgs/msg/TransformStamped", _header(stamp_ns, parent), child,
+            _make("geometry_msgs/msg/Transform", _vector(*xyz), _rotation(quaternion)),
+        )
+        for parent, child, xyz, quaternion in placed
+    ]  # fmt: skip
+    return _serialize(TF, messages)
 
 
 def clock(now_ns: int) -> bytes:
@@ -116,14 +150,3 @@ def _vector(x: float = 0.0, y: float = 0.0, z: float = 0.0):
 
 def _rotation(quaternion: np.ndarray):
     return _make("geometry_msgs/msg/Quaternion", *map(float, quaternion))
-
-
-def _transforms(stamp_ns: int, placed: list) -> bytes:
-    transforms = [
-        _make(
-            "geometry_msgs/msg/TransformStamped", _header(stamp_ns, parent), child,
-            _make("geometry_msgs/msg/Transform", _vector(*xyz), _rotation(quaternion)),
-        )
-        for parent, child, xyz, quaternion in placed
-    ]  # fmt: skip
-    return _serialize(TF, transforms)
