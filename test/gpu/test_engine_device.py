@@ -112,7 +112,7 @@ def test_kernels_round_no_more_than_their_twins():
                 assert ours < 1.5 * theirs + 1e-3 and theirs < 0.5, (name, ours, theirs)
 
 
-@pytest.mark.parametrize("heads", [(16, 8, 128, 64), (4, 2, 32, 16)])
+@pytest.mark.parametrize("heads", [(16, 8, 128, 64), (4, 2, 32, 16), (4, 2, 48, 64)])
 def test_every_way_to_flow_and_to_decode_computes_what_the_twin_computes(heads):
     import torch
 
@@ -143,6 +143,30 @@ def test_every_way_to_flow_and_to_decode_computes_what_the_twin_computes(heads):
         ways = Fused().ways("decode", rows)
         found = [way.decode_attention(*given) for way in ways]
         assert off(found[:1], [wanted]) < 1e-2 and all(torch.equal(one, found[0]) for one in found)
+
+
+def test_every_way_to_multiply_few_rows_computes_what_the_twin_computes():
+    """The weights of each product are fetched while the one before runs, which must change none of them."""
+    import torch
+
+    from alpamayo_ros.vla.engine.kernels.fused import Fused
+    from alpamayo_ros.vla.engine.weights import Matrix
+
+    generator = torch.Generator("cuda").manual_seed(0)
+
+    def some(*shape, scale=1.0):
+        return (torch.randn(shape, device="cuda", generator=generator) * scale).bfloat16()
+
+    out, gate_up, down = (Matrix(some(*shape, scale=0.02)) for shape in ((2048, 2048), (16512, 2048), (2048, 8256)))
+    x, h, gain = some(64, 2048).float(), some(64, 2048), 1 + some(2048, scale=0.1)
+
+    def layer(ops):
+        total, normed = ops.add_norm(x, ops.linear_parts(h, out), gain, 1e-6, gate_up.weight)
+        return ops.add_norm(total, ops.linear_parts(ops.gate_up(normed, gate_up), down), gain, 1e-6, out.weight)
+
+    wanted = layer(twins)
+    for way in Fused().ways("flow", 1):
+        assert off(layer(way), wanted) < 5e-3, way
 
 
 @pytest.mark.parametrize("products", ["fp8", "int8"])

@@ -96,6 +96,9 @@ class Engine:
         with torch.no_grad():
             self._text = weights.pack(language, config.text, switches.products)
             self._expert = weights.pack(model.expert, config.expert_text, switches.products)
+            # As the model was loaded, beside copies in eight bits: few rows may be multiplied faster with these.
+            loaded = weights.pack(language, config.text), weights.pack(model.expert, config.expert_text)
+            self._loaded = loaded if switches.products and loaded[0].layers[0].qkv.scale is None else ()
             self._head = weights.Matrix(model.vlm.lm_head.weight.detach())
             self._embed = language.embed_tokens.weight.detach()
         self._scale, self._seen_weights = model.action_space.scale(), _fingerprint(model)
@@ -249,8 +252,8 @@ class Engine:
             self._decoders[key] = self._quickest(
                 ("decode", *key),
                 lambda ops: Decoder(
-                    self._embed, self._text, self._head, ops, self._store.of(settings.samples), self._tables[0],
-                    settings.samples, choice, self._graphs, self._pool,
+                    self._embed, self._weights(ops)[0], self._head, ops, self._store.of(settings.samples),
+                    self._tables[0], settings.samples, choice, self._graphs, self._pool,
                 ),
                 lambda decoder: decoder.rehearse(),
             )  # fmt: skip
@@ -307,17 +310,22 @@ class Engine:
             store = self._store.of(settings.samples)
 
             def make(ops: Any) -> tuple[Flow, Captured]:
-                flow = Flow(self._model, self._expert, ops, store, self._tables[1], settings.samples, steps)
+                flow = Flow(self._model, self._weights(ops)[1], ops, store, self._tables[1], settings.samples, steps)
                 return flow, Captured(flow.run, self._graphs, pool=self._pool)
 
             self._flows[key] = self._quickest(("flow", *key), make, lambda made: made[1]())
         return self._flows[key]
 
+    def _weights(self, ops: Any) -> tuple[weights.Stack, weights.Stack]:
+        """The language model's and the expert's in the form that an arrangement of the kernels takes."""
+        return self._loaded if ops is not twins and ops.as_loaded else (self._text, self._expert)
+
     def _quickest(self, what: tuple, make: Callable[[Any], Any], run: Callable[[Any], object]) -> Any:
         """What `make` makes of the kernels in their quickest arrangement; `what` begins with work and samples."""
         if self._ops is twins:
             return make(self._ops)
-        ways = self._ops.ways(*what[:2], self._text.layers[0].qkv.scale is not None)
+        quantised = self._text.layers[0].qkv.scale is not None
+        ways = self._ops.ways(*what[:2], quantised, quantised and bool(self._loaded))
         sizes = [tuple(stack.layers[0].qkv.weight.shape) for stack in (self._text, self._expert)]
         switches, device = self.switches, torch.cuda.get_device_name(self._model.device)
         what = *what, switches.dependent_launch, switches.products, *sizes, device

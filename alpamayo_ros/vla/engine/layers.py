@@ -57,12 +57,12 @@ def read_waypoints(
     eps, layers = stack.eps, stack.layers
     h = ops.norm(x, layers[0].input_gain, eps)
     for index, layer in enumerate(layers):
-        qkv = ops.linear_parts(h, layer.qkv)
+        qkv = ops.linear(h, layer.qkv)
         seen = ops.flow_attention(
             qkv, layer.q_gain, layer.k_gain, eps, *tables, store.prompt(index), store.own(index), store.state,
             counts, starts, layer.out.weight, layer.gate_up.weight,
         )  # fmt: skip
-        x, h = ops.add_norm(x, ops.linear_parts(seen, layer.out), layer.post_gain, eps, layer.gate_up.weight)
+        x, h = ops.add_norm(x, ops.linear_parts(seen, layer.out), layer.post_gain, eps, layer.gate_up.weight, True)
         gated = ops.gate_up(h, layer.gate_up)
         x, h = ops.add_norm(x, ops.linear_parts(gated, layer.down), _next_gain(stack, index), eps, _next(stack, index))
     return h

@@ -14,40 +14,35 @@ import triton.language as tl
 from alpamayo_ros.vla.engine.kernels.common import (
     ahead,
     fetch,
+    gains,
     launch,
     normed_halves,
     power_of_2,
     rotated_halves,
-    rounded,
     wait,
 )
 
 DECODE_SPLITS = 15
+# Keys that are asked for together where the cache is filled before they are needed.
+KEYS = tl.constexpr(16)
 
-# Programs that fetch weights beside each row's and head's attention; more would fetch faster than the keys come.
-_FETCHERS = 2
+
+@triton.jit
+def _within(live, d, size: tl.constexpr):
+    """The mask of rows that are `live` and of the first `size` columns, which are as a rule all."""
+    mask = live[:, None]
+    if d.shape[0] != size:
+        mask = mask & (d < size)[None, :]
+    return mask
 
 
 @triton.jit
 def _halves(base, at, d, live, half: tl.constexpr):
     """(rows, half) low and high halves of heads that start at `base + at`, float32."""
-    low = tl.load(base + at[:, None] + d[None, :], mask=live[:, None], other=0.0).to(tl.float32)
-    high = tl.load(base + at[:, None] + half + d[None, :], mask=live[:, None], other=0.0).to(tl.float32)
+    some = _within(live, d, half)
+    low = tl.load(base + at[:, None] + d[None, :], mask=some, other=0.0).to(tl.float32)
+    high = tl.load(base + at[:, None] + half + d[None, :], mask=some, other=0.0).to(tl.float32)
     return low, high
-
-
-@triton.jit
-def _product(base, at, PARTS: tl.constexpr, total, live):
-    """Entries of a product that may have come in PARTS float32 parts, `total` entries apart, as float32."""
-    y = tl.load(base + at, mask=live, other=0.0).to(tl.float32)
-    for part in tl.static_range(1, PARTS):
-        y += tl.load(base + part * total + at, mask=live, other=0.0)
-    return rounded(y) if PARTS > 1 else y
-
-
-@triton.jit
-def _gains(ptr, d, half: tl.constexpr):
-    return tl.load(ptr + d).to(tl.float32), tl.load(ptr + half + d).to(tl.float32)
 
 
 @triton.jit
@@ -68,22 +63,25 @@ def _attend(q_low, q_high, k_low, k_high, v, seen, scale, top, total, out):
 @triton.jit
 def _decode(
     x_ptr, q_gain_ptr, k_gain_ptr, cos_ptr, sin_ptr, pk_ptr, pv_ptr, ok_ptr, ov_ptr, state_ptr, part_ptr, top_ptr,
-    total_ptr, rows, capacity, slots, eps, scale,
-    HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, QUERIES: tl.constexpr, BLOCK: tl.constexpr,
-    SPLITS: tl.constexpr, PDL: tl.constexpr,
+    total_ptr, next_ptr, next_rows, next_stride, next_size, rows, capacity, slots, eps, scale,
+    HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, HALF_P: tl.constexpr, QUERIES: tl.constexpr,
+    BLOCK: tl.constexpr, SPLITS: tl.constexpr, FETCH: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     kv, split = tl.program_id(0), tl.program_id(1)
     half: tl.constexpr = HEAD // 2
     group: tl.constexpr = HEADS // KV
     width: tl.constexpr = (HEADS + 2 * KV) * HEAD
-    d, whole, spread = tl.arange(0, half), tl.arange(0, HEAD), tl.arange(0, BLOCK)
-    q_gain_low, q_gain_high = _gains(q_gain_ptr, d, half)
-    k_gain_low, k_gain_high = _gains(k_gain_ptr, d, half)
+    d, whole, spread = tl.arange(0, HALF_P), tl.arange(0, 2 * HALF_P), tl.arange(0, BLOCK)
+    if FETCH:
+        program = kv * tl.num_programs(1) + split
+        fetch(next_ptr, program, KV * tl.num_programs(1), next_rows, next_stride, next_size)
+    q_gain_low, q_gain_high = gains(q_gain_ptr, d, half)
+    k_gain_low, k_gain_high = gains(k_gain_ptr, d, half)
     wait(PDL)
     length, step = tl.load(state_ptr), tl.load(state_ptr + 1)
     position = length + step + tl.load(state_ptr + 2)
-    cos = tl.load(cos_ptr + position * half + d)[None, :].to(tl.float32)
-    sin = tl.load(sin_ptr + position * half + d)[None, :].to(tl.float32)
+    cos = tl.load(cos_ptr + position * half + d, mask=d < half, other=0.0)[None, :].to(tl.float32)
+    sin = tl.load(sin_ptr + position * half + d, mask=d < half, other=0.0)[None, :].to(tl.float32)
     query = tl.arange(0, QUERIES)
     row, head = query // group, kv * group + query % group
     live = query < rows * group
@@ -92,17 +90,17 @@ def _decode(
     q_low, q_high = rotated_halves(low, high, cos, sin, False)
     top = tl.full((QUERIES,), -float("inf"), tl.float32)
     total = tl.zeros((QUERIES,), tl.float32)
-    out = tl.zeros((QUERIES, HEAD), tl.float32)
+    out = tl.zeros((QUERIES, 2 * HALF_P), tl.float32)
     if split < SPLITS:
         each = tl.cdiv(tl.cdiv(length, SPLITS), BLOCK) * BLOCK
         base = kv.to(tl.int64) * capacity * HEAD
         for start in tl.range(split * each, tl.minimum(split * each + each, length), BLOCK, num_stages=3):
             at = start + spread
-            inside = (at < length)[:, None]
+            inside = _within(at < length, d, half)
             place = base + at[:, None] * HEAD
             k_low = tl.load(pk_ptr + place + d[None, :], mask=inside, other=0.0)
             k_high = tl.load(pk_ptr + place + half + d[None, :], mask=inside, other=0.0)
-            v = tl.load(pv_ptr + place + whole[None, :], mask=inside, other=0.0)
+            v = tl.load(pv_ptr + place + whole[None, :], mask=_within(at < length, whole, HEAD), other=0.0)
             top, total, out = _attend(q_low, q_high, k_low, k_high, v, (at < length)[None, :], scale, top, total, out)
     else:
         own = split - SPLITS
@@ -111,20 +109,23 @@ def _decode(
         fresh_low, fresh_high = _halves(x_ptr, fresh, d, one == 0, half)
         fresh_low, fresh_high = normed_halves(fresh_low, fresh_high, k_gain_low, k_gain_high, HEAD, eps)
         new_low, new_high = rotated_halves(fresh_low, fresh_high, cos, sin, False)
-        new_v = tl.load(x_ptr + own * width + (HEADS + KV + kv) * HEAD + one[:, None] * 0 + whole[None, :])
+        some, all_of_it = _within(one == 0, d, half), _within(one == 0, whole, HEAD)
+        new_at = own * width + (HEADS + KV + kv) * HEAD + one[:, None] * 0 + whole[None, :]
+        new_v = tl.load(x_ptr + new_at, mask=all_of_it, other=0.0)
         own_base = (own * KV + kv).to(tl.int64) * slots * HEAD
         slot = own_base + step * HEAD + one[:, None] * 0
-        tl.store(ok_ptr + slot + d[None, :], new_low)
-        tl.store(ok_ptr + slot + half + d[None, :], new_high)
-        tl.store(ov_ptr + slot + whole[None, :], new_v)
+        tl.store(ok_ptr + slot + d[None, :], new_low, mask=some)
+        tl.store(ok_ptr + slot + half + d[None, :], new_high, mask=some)
+        tl.store(ov_ptr + slot + whole[None, :], new_v, mask=all_of_it)
         for start in tl.range(0, step + 1, BLOCK):
             own_at = start + spread
-            written = (own_at < step)[:, None]
+            written = _within(own_at < step, d, half)
             here = (own_at == step)[:, None]
             own_place = own_base + own_at[:, None] * HEAD
             k_low = tl.where(here, new_low, tl.load(ok_ptr + own_place + d[None, :], mask=written, other=0.0))
             k_high = tl.where(here, new_high, tl.load(ok_ptr + own_place + half + d[None, :], mask=written, other=0.0))
-            v = tl.where(here, new_v, tl.load(ov_ptr + own_place + whole[None, :], mask=written, other=0.0))
+            written_v = _within(own_at < step, whole, HEAD)
+            v = tl.where(here, new_v, tl.load(ov_ptr + own_place + whole[None, :], mask=written_v, other=0.0))
             top, total, out = _attend(
                 q_low, q_high, k_low, k_high, v, (own_at <= step)[None, :], scale, top, total, out
             )
@@ -132,53 +133,28 @@ def _decode(
     part = (row * HEADS + head) * (SPLITS + 1) + tl.minimum(split, SPLITS)
     tl.store(top_ptr + part, top, mask=live)
     tl.store(total_ptr + part, total, mask=live)
-    tl.store(part_ptr + part[:, None] * HEAD + whole[None, :], out, mask=live[:, None])
+    tl.store(part_ptr + part[:, None] * HEAD + whole[None, :], out, mask=_within(live, whole, HEAD))
 
 
 @triton.jit
 def _flow(
     x_ptr, q_gain_ptr, k_gain_ptr, cos_ptr, sin_ptr, pk_ptr, pv_ptr, ok_ptr, ov_ptr, state_ptr, count_ptr, start_ptr,
-    part_ptr, top_ptr, total_ptr, next_ptr, later_ptr, size, capacity, slots, eps, scale,
-    HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, TOKENS: tl.constexpr, PACKED: tl.constexpr,
-    BLOCK: tl.constexpr, SPLITS: tl.constexpr, ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr,
-    LATER_ROWS: tl.constexpr, LATER_STRIDE: tl.constexpr, LATER_LINES: tl.constexpr, PARTS: tl.constexpr,
-    PDL: tl.constexpr,
+    part_ptr, top_ptr, total_ptr, next_ptr, next_rows, next_stride, next_size, later_ptr, later_rows, later_stride,
+    later_size, capacity, slots, eps, scale,
+    HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, HALF_P: tl.constexpr, TOKENS: tl.constexpr,
+    PACKED: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr, FETCH: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """A program has the waypoints of PACKED heads, which share their keys, one after the other.
 
-    Programs beyond the splits only fetch what is multiplied with next: attention leaves the memory idle.
+    Attention leaves the memory idle, so what is multiplied with next is fetched meanwhile.
     """
     groups: tl.constexpr = HEADS // PACKED
-    if LINES + LATER_LINES > 0:  # noqa: SIM102 - the one is known when the kernel is compiled
-        if tl.program_id(1) > SPLITS:
-            fetchers = tl.num_programs(0) * (tl.num_programs(1) - SPLITS - 1)
-            fetcher = tl.program_id(0) + tl.num_programs(0) * (tl.program_id(1) - SPLITS - 1)
-            if LINES > 0:
-                fetch(next_ptr, fetcher, fetchers, ROWS, STRIDE, LINES)
-            if LATER_LINES > 0:
-                fetch(later_ptr, fetcher, fetchers, LATER_ROWS, LATER_STRIDE, LATER_LINES)
-            return
     row, first_head, split = tl.program_id(0) // groups, tl.program_id(0) % groups * PACKED, tl.program_id(1)
     half: tl.constexpr = HEAD // 2
     width: tl.constexpr = (HEADS + 2 * KV) * HEAD
     kv = first_head // (HEADS // KV)
-    d, whole, spread, query = tl.arange(0, half), tl.arange(0, HEAD), tl.arange(0, BLOCK), tl.arange(0, PACKED * TOKENS)
-    token, head = query % TOKENS, first_head + query // TOKENS
-    q_gain_low, q_gain_high = _gains(q_gain_ptr, d, half)
-    k_gain_low, k_gain_high = _gains(k_gain_ptr, d, half)
     # The keys and values of prompt and row, lengths and places are as before the flow: no kernel of it writes them.
     length, start_place = tl.load(state_ptr), tl.load(start_ptr + row)
-    position = (start_place + token)[:, None] * half + d[None, :]
-    cos, sin = tl.load(cos_ptr + position), tl.load(sin_ptr + position)
-    wait(PDL)
-    asked = ((row * TOKENS + token) * width + head * HEAD)[:, None] + d[None, :]
-    some = (token < TOKENS)[:, None]
-    low, high = _product(x_ptr, asked, PARTS, size, some), _product(x_ptr, asked + half, PARTS, size, some)
-    low, high = normed_halves(low, high, q_gain_low, q_gain_high, HEAD, eps)
-    q_low, q_high = rotated_halves(low, high, cos, sin, True)
-    top = tl.full((PACKED * TOKENS,), -float("inf"), tl.float32)
-    total = tl.zeros((PACKED * TOKENS,), tl.float32)
-    out = tl.zeros((PACKED * TOKENS, HEAD), tl.float32)
     if split < SPLITS:
         blocks = tl.cdiv(length, BLOCK)
         begin = split * blocks // SPLITS * BLOCK
@@ -190,58 +166,79 @@ def _flow(
         end = tl.load(count_ptr + row)
         k_ptr, v_ptr = ok_ptr, ov_ptr
         base = (row * KV + kv).to(tl.int64) * slots * HEAD
+    if FETCH:
+        # What is looked at comes first.
+        keys = (end - begin) // KEYS
+        fetch(k_ptr + base + begin * HEAD, 0, 1, keys, KEYS * HEAD * 2, KEYS * HEAD * 2)
+        fetch(v_ptr + base + begin * HEAD, 0, 1, keys, KEYS * HEAD * 2, KEYS * HEAD * 2)
+        program, programs = tl.program_id(0) * tl.num_programs(1) + split, tl.num_programs(0) * tl.num_programs(1)
+        fetch(next_ptr, program, programs, next_rows, next_stride, next_size)
+        fetch(later_ptr, program, programs, later_rows, later_stride, later_size)
+    d, whole, spread = tl.arange(0, HALF_P), tl.arange(0, 2 * HALF_P), tl.arange(0, BLOCK)
+    query = tl.arange(0, PACKED * TOKENS)
+    token, head = query % TOKENS, first_head + query // TOKENS
+    q_gain_low, q_gain_high = gains(q_gain_ptr, d, half)
+    k_gain_low, k_gain_high = gains(k_gain_ptr, d, half)
+    position = (start_place + token)[:, None] * half + d[None, :]
+    some = _within(token < TOKENS, d, half)
+    cos, sin = tl.load(cos_ptr + position, mask=some, other=0.0), tl.load(sin_ptr + position, mask=some, other=0.0)
+    wait(PDL)
+    low, high = _halves(x_ptr, (row * TOKENS + token) * width + head * HEAD, d, token < TOKENS, half)
+    low, high = normed_halves(low, high, q_gain_low, q_gain_high, HEAD, eps)
+    q_low, q_high = rotated_halves(low, high, cos, sin, True)
+    top = tl.full((PACKED * TOKENS,), -float("inf"), tl.float32)
+    total = tl.zeros((PACKED * TOKENS,), tl.float32)
+    out = tl.zeros((PACKED * TOKENS, 2 * HALF_P), tl.float32)
     for start in tl.range(begin, end, BLOCK, num_stages=3):
         here = start + spread
-        inside = (here < end)[:, None]
+        inside = _within(here < end, d, half)
         place = base + here[:, None] * HEAD
         k_low = tl.load(k_ptr + place + d[None, :], mask=inside, other=0.0)
         k_high = tl.load(k_ptr + place + half + d[None, :], mask=inside, other=0.0)
-        v = tl.load(v_ptr + place + whole[None, :], mask=inside, other=0.0)
+        v = tl.load(v_ptr + place + whole[None, :], mask=_within(here < end, whole, HEAD), other=0.0)
         top, total, out = _attend(q_low, q_high, k_low, k_high, v, (here < end)[None, :], scale, top, total, out)
     if split == SPLITS:
         each = tl.arange(0, TOKENS)
-        at, live = ((row * TOKENS + each) * width)[:, None], (each < TOKENS)[:, None]
-        own = (start_place + each)[:, None] * half + d[None, :]
-        own_cos, own_sin = tl.load(cos_ptr + own), tl.load(sin_ptr + own)
-        key = at + (HEADS + kv) * HEAD + d[None, :]
-        own_low, own_high = _product(x_ptr, key, PARTS, size, live), _product(x_ptr, key + half, PARTS, size, live)
+        at, live = (row * TOKENS + each) * width, each < TOKENS
+        own, mine = (start_place + each)[:, None] * half + d[None, :], _within(live, d, half)
+        own_cos, own_sin = tl.load(cos_ptr + own, mask=mine, other=0.0), tl.load(sin_ptr + own, mask=mine, other=0.0)
+        own_low, own_high = _halves(x_ptr, at + (HEADS + kv) * HEAD, d, live, half)
         own_low, own_high = normed_halves(own_low, own_high, k_gain_low, k_gain_high, HEAD, eps)
         new_low, new_high = rotated_halves(own_low, own_high, own_cos, own_sin, True)
-        new_v = _product(x_ptr, at + (HEADS + KV + kv) * HEAD + whole[None, :], PARTS, size, live).to(tl.bfloat16)
+        new_at = (at + (HEADS + KV + kv) * HEAD)[:, None] + whole[None, :]
+        new_v = tl.load(x_ptr + new_at, mask=_within(live, whole, HEAD), other=0.0)
         seen = (each < TOKENS)[None, :]
         top, total, out = _attend(q_low, q_high, new_low, new_high, new_v, seen, scale, top, total, out)
     slot = ((row * HEADS + head) * (SPLITS + 1) + split) * TOKENS + token
     tl.store(top_ptr + slot, top)
     tl.store(total_ptr + slot, total)
-    tl.store(part_ptr + slot[:, None] * HEAD + whole[None, :], out)
+    tl.store(part_ptr + slot[:, None] * HEAD + whole[None, :], out, mask=_within(token < TOKENS, whole, HEAD))
 
 
 @triton.jit
 def _combine(
-    part_ptr, top_ptr, total_ptr, y_ptr, next_ptr,
-    HEADS: tl.constexpr, HEAD: tl.constexpr, TOKENS: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr,
-    ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr, PDL: tl.constexpr,
+    part_ptr, top_ptr, total_ptr, y_ptr,
+    HEADS: tl.constexpr, HEAD: tl.constexpr, WHOLE_P: tl.constexpr, TOKENS: tl.constexpr, BLOCK: tl.constexpr,
+    SPLITS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     row, head = tl.program_id(0) // HEADS, tl.program_id(0) % HEADS
     token = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    whole = tl.arange(0, HEAD)
+    whole = tl.arange(0, WHOLE_P)
+    some = _within(token < TOKENS, whole, HEAD)
     first = tl.program_id(0) * SPLITS * TOKENS + token
-    if LINES > 0:
-        program = tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)
-        fetch(next_ptr, program, tl.num_programs(0) * tl.num_programs(1), ROWS, STRIDE, LINES)
     wait(PDL)
     top = tl.load(top_ptr + first)
     for split in tl.static_range(1, SPLITS):
         top = tl.maximum(top, tl.load(top_ptr + first + split * TOKENS))
     total = tl.zeros((BLOCK,), tl.float32)
-    out = tl.zeros((BLOCK, HEAD), tl.float32)
+    out = tl.zeros((BLOCK, WHOLE_P), tl.float32)
     for split in tl.static_range(SPLITS):
         slot = first + split * TOKENS
         weight = tl.exp2(tl.load(top_ptr + slot) - top)
         total += weight * tl.load(total_ptr + slot)
-        out += weight[:, None] * tl.load(part_ptr + slot[:, None] * HEAD + whole[None, :])
+        out += weight[:, None] * tl.load(part_ptr + slot[:, None] * HEAD + whole[None, :], mask=some, other=0.0)
     y = (out / total[:, None]).to(tl.bfloat16)
-    tl.store(y_ptr + ((row * TOKENS + token) * HEADS + head)[:, None] * HEAD + whole[None, :], y)
+    tl.store(y_ptr + ((row * TOKENS + token) * HEADS + head)[:, None] * HEAD + whole[None, :], y, mask=some)
 
 
 # exp2(x log2 e) = exp(x): the kernels' softmax is of base two.
@@ -288,13 +285,14 @@ def decode_attention(
     part, top, total = _parts(rows * heads, splits + 1, 1, head, qkv.device)
     y = torch.empty((rows, heads * head), dtype=torch.bfloat16, device=qkv.device)
     queries = max(16, power_of_2(rows * heads // kv))
+    following, *fetched = ahead(then, most)
     _decode[(kv, splits + rows)](
-        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, part, top, total, rows, capacity, slots, eps,
-        head**-0.5 * _LOG2E, heads, kv, head, queries, block, splits, num_warps=warps, **launch(pdl),
+        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, part, top, total, following, *fetched, rows, capacity,
+        slots, eps, head**-0.5 * _LOG2E, heads, kv, head, power_of_2(head // 2), queries, block, splits,
+        following is not None, num_warps=warps, **launch(pdl),
     )  # fmt: skip
-    following, *lines = ahead(then, most, rows * heads)
     _combine[(rows * heads, 1)](
-        part, top, total, y, following, heads, head, 1, 1, splits + 1, *lines, num_warps=4, **launch(pdl)
+        part, top, total, y, heads, head, power_of_2(head), 1, 1, splits + 1, num_warps=4, **launch(pdl)
     )
     return y
 
@@ -324,13 +322,11 @@ def flow_attention(
     """The waypoints of every row see the prompt, what the row said, and each other.
 
     Args:
-        qkv: (R N, (H + 2 KV) hd) bfloat16 products, not yet normed, or (parts, R N, ...) float32 parts of them; N a
-            power of two of at least 16.
+        qkv: (R N, (H + 2 KV) hd) bfloat16 products, not yet normed; N a power of two of at least 16.
         cos, sin: (P, hd / 2) float32 tables by position.
         counts: (R,) int32, how many of a row's own slots are seen; starts: (R,) position of its first waypoint.
-        then: weights of which `most` bytes are fetched for the product after this.
-        later: weights of which `most_later` bytes are fetched, beside all of those that come `then`, while the queries
-            look at the prompt; `most` counts for nothing then.
+        then, later: weights of which `most` and `most_later` bytes are fetched, for the product after this and for the
+            next one.
         packed: query heads of a program, which share their keys.
 
     Returns:
@@ -338,22 +334,20 @@ def flow_attention(
     """
     (rows, kv, slots, head), capacity = own[0].shape, prompt[0].shape[1]
     rows = counts.shape[0]
-    parts = qkv.shape[0] if qkv.dim() == 3 else 1
-    heads, tokens = qkv.shape[-1] // head - 2 * kv, qkv.shape[-2] // rows
+    heads, tokens = qkv.shape[1] // head - 2 * kv, qkv.shape[0] // rows
     part, top, total = _parts(rows * heads, splits + 1, tokens, head, qkv.device)
     y = torch.empty((rows * tokens, heads * head), dtype=torch.bfloat16, device=qkv.device)
     packed = min(packed, heads // kv)
-    fetchers = _FETCHERS if most_later else 0
-    beside, *beside_lines = ahead(then if fetchers else None, 1 << 30, 1 << 10)
-    further, *further_lines = ahead(later, most_later, 1 << 10)
-    _flow[(rows * heads // packed, splits + 1 + fetchers)](
-        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, counts, starts, part, top, total, beside, further,
-        qkv.numel() // parts, capacity, slots, eps, head**-0.5 * _LOG2E, heads, kv, head, tokens, packed, block, splits,
-        *beside_lines, *further_lines, parts, num_warps=warps, **launch(pdl),
+    following, *fetched = ahead(then, most)
+    further, *fetched_later = ahead(later, most_later)
+    _flow[(rows * heads // packed, splits + 1)](
+        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, counts, starts, part, top, total, following, *fetched,
+        following if further is None else further, *fetched_later, capacity, slots, eps, head**-0.5 * _LOG2E, heads, kv,
+        head, power_of_2(head // 2), tokens, packed, block, splits, following is not None, num_warps=warps,
+        **launch(pdl),
     )  # fmt: skip
-    rows_each = 8
-    following, *lines = ahead(None if fetchers else then, most, rows * heads * tokens // rows_each)
-    _combine[(rows * heads, tokens // rows_each)](
-        part, top, total, y, following, heads, head, tokens, rows_each, splits + 1, *lines, num_warps=4, **launch(pdl)
+    each = 8
+    _combine[(rows * heads, tokens // each)](
+        part, top, total, y, heads, head, power_of_2(head), tokens, each, splits + 1, num_warps=4, **launch(pdl)
     )
     return y

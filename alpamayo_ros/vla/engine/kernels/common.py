@@ -41,6 +41,13 @@ def normed_row(x, gain, size: tl.constexpr, eps, WIDE: tl.constexpr):
 
 
 @triton.jit
+def gains(ptr, d, half: tl.constexpr):
+    """The gains of a head's low and high half, float32; `d` may go beyond a half."""
+    low = tl.load(ptr + d, mask=d < half, other=0.0).to(tl.float32)
+    return low, tl.load(ptr + half + d, mask=d < half, other=0.0).to(tl.float32)
+
+
+@triton.jit
 def normed_halves(low, high, gain_low, gain_high, size: tl.constexpr, eps):
     """RMS norm over (rows, size / 2) halves of bfloat16 heads, rounded as the plain path does."""
     scale = tl.rsqrt((tl.sum(low * low, axis=1) + tl.sum(high * high, axis=1)) / size + eps)[:, None]
@@ -58,32 +65,36 @@ def rotated_halves(low, high, cos, sin, WIDE: tl.constexpr):
 
 
 @triton.jit
-def fetch(ptr, program, programs, ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr):
-    """Asks for the first LINES lines of 128 bytes of ROWS rows to be brought to the L2 cache; nobody waits for them.
+def fetch(ptr, program, programs, rows, stride, size):
+    """Asks for the first `size` (a multiple of 16) bytes of rows to be brought to the L2 cache; nobody waits for them.
 
-    `STRIDE`: bytes from row to row. Each of the `programs` programs asks for its share.
+    `stride`: bytes from row to row. Each of the `programs` programs asks for its share. Compute capability 9.0.
     """
-    count: tl.constexpr = ROWS * LINES
-    each = tl.cdiv(count, programs)
+    each = tl.cdiv(rows, programs)
     for start in range(0, each, 128):
-        line = tl.minimum(program * each + start + tl.arange(0, 128), count - 1)
-        address = ptr.to(tl.int64) + (line // LINES).to(tl.int64) * STRIDE + (line % LINES) * 128
+        here = start + tl.arange(0, 128)
+        row = program * each + here
+        address = ptr.to(tl.int64) + row.to(tl.int64) * stride
+        wanted = tl.where((here < each) & (row < rows), size, 0)
         tl.inline_asm_elementwise(
-            "prefetch.global.L2 [$1]; mov.u32 $0, 0;", "=r,l", [address], dtype=tl.int32, is_pure=False, pack=1
-        )
+            "{ .reg .pred p; setp.ne.s32 p, $2, 0; @p cp.async.bulk.prefetch.L2.global [$1], $2; mov.u32 $0, 0; }",
+            "=r,l,r", [address, wanted], dtype=tl.int32, is_pure=False, pack=1,
+        )  # fmt: skip
 
 
-# Bytes that a program of a short kernel can ask for beside its own work.
-_SHARE = 512 << 10
+def ahead(weight: torch.Tensor | None, most: int, begun: int = 0) -> tuple[torch.Tensor | None, int, int, int]:
+    """What `fetch` takes for up to `most` bytes of (N, K) weights: columns of all rows, after those of `begun` bytes.
 
-
-def ahead(weight: torch.Tensor | None, most: int, programs: int) -> tuple[torch.Tensor | None, int, int, int]:
-    """What `fetch` takes for up to `most` bytes of (N, K) weights: the first columns of all rows."""
+    Rows, bytes from row to row, and bytes of a row follow the weights; these are None where there are none to fetch.
+    """
     if weight is None:
-        return None, 1, 0, 0
+        return None, 0, 0, 0
     rows, stride = weight.shape[0], weight.shape[1] * weight.element_size()
-    lines = min(stride, min(most, programs * _SHARE) // rows) // 128
-    return (weight, rows, stride, lines) if lines else (None, 1, 0, 0)
+    first = min(stride, begun // rows) // 128 * 128
+    count = min(stride - first, most // rows) // 128 * 128
+    if not count or stride % 16:
+        return None, 0, 0, 0
+    return weight[:, first // weight.element_size() :], rows, stride, count
 
 
 def launch(pdl: bool) -> dict[str, Any]:

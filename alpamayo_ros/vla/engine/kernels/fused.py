@@ -31,7 +31,7 @@ _GEMV = {
 }
 # Few rows' products, by (M, N, K); None is the library's.
 _STREAM = {
-    (64, 4096, 2048): _stream(64, 64, 6, 2),
+    (64, 4096, 2048): _stream(64, 64, 6),
     (64, 2048, 2048): _stream(64, 64, 6, 4),
     (64, 16512, 2048): _stream(64, 64, 6),
     (64, 2048, 8256): _stream(64, 64, 6, 4),
@@ -43,26 +43,23 @@ _STREAM = {
 _LIBRARY = {(64, 4096, 2048)}
 
 _MB = 1 << 20
-# Bytes fetched ahead, the same beside the flow's attention, streams that start early, the library's products, and the
-# attention's packed heads, splits and warps.
+# Bytes fetched ahead, the same for the product after the next, streams that start early, what they fetch of a row
+# meanwhile, the library's products, and the attention's packed heads, splits and warps.
 _FLOW_OF_ONE = (
-    (0, 0, False, True, 1, 7, 4),
-    (12 * _MB, 0, False, True, 1, 7, 4),
-    (12 * _MB, 0, True, True, 1, 7, 4),
-    (12 * _MB, 0, True, False, 1, 7, 4),
-    (16 * _MB, 8 * _MB, True, False, 1, 7, 4),
-    (16 * _MB, 16 * _MB, False, True, 1, 7, 4),
-    (16 * _MB, 16 * _MB, True, False, 1, 7, 4),
-    (16 * _MB, 24 * _MB, True, False, 1, 7, 4),
-    (16 * _MB, 16 * _MB, True, False, 2, 12, 8),
+    (0, 0, False, 0, True, 1, 7, 4),
+    (12 * _MB, 0, False, 0, True, 1, 7, 4),
+    (16 * _MB, 12 * _MB, False, 0, True, 1, 7, 4),
+    (12 * _MB, 0, True, 512, True, 1, 7, 4),
+    (16 * _MB, 12 * _MB, True, 512, True, 1, 7, 4),
+    (16 * _MB, 12 * _MB, True, 1024, False, 1, 7, 4),
+    (16 * _MB, 20 * _MB, True, 512, False, 1, 7, 4),
+    (16 * _MB, 12 * _MB, True, 0, True, 2, 12, 8),
+    (16 * _MB, 20 * _MB, True, 1024, True, 1, 7, 4),
 )
 _FLOW_OF_MORE = (
-    (0, 0, False, True, 1, 7, 4),
-    (0, 0, False, True, 1, 4, 4),
-    (0, 0, False, True, 1, 2, 4),
-    (0, 0, False, True, 2, 3, 8),
-    (0, 0, False, True, 2, 5, 8),
-    (12 * _MB, 0, True, True, 2, 5, 8),
+    (0, 0, False, 0, True, 1, 2, 4),
+    (0, 0, False, 0, True, 2, 5, 8),
+    (12 * _MB, 12 * _MB, False, 0, True, 1, 2, 4),
 )
 
 
@@ -70,44 +67,60 @@ _FLOW_OF_MORE = (
 class Fused:
     """Attributes:
     pdl: programmatic dependent launch: a kernel's weights are on their way before the kernel before it has ended.
-    stream_pdl: the same for the products of few rows, whose weights wait for the kernel before anyway.
+    stream_pdl: the same for the products of few rows.
+    early: bytes of each row of weights that those fetch until the kernel before has ended.
     ahead: bytes of a product's weights that kernels which leave the memory idle fetch for it.
-    beside: bytes of the product after the next that programs beside the flow's attention fetch.
-    packed, splits, warps: of `attention.flow_attention`.
+    beside: bytes of the product after the next that the flow's attention fetches.
     library: a library's product where it alone is as quick as the stream, though no kernel overlaps with it.
+    packed, splits, warps: of `attention.flow_attention`.
     taller: times as many rows of weights a program where they are quantised, for as many bytes on their way.
+    as_loaded: multiplies with the weights that the model was loaded with, not with the engine's quantised copies.
     """
 
     pdl: bool = True
     stream_pdl: bool = False
+    early: int = 0
     ahead: int = 0
     beside: int = 0
+    library: bool = True
     packed: int = 1
     splits: int = 7
     warps: int = 4
     taller: int = 1
-    library: bool = True
+    as_loaded: bool = False
 
-    def ways(self, work: str, rows: int, quantised: bool = False) -> list[Fused]:
+    def ways(self, work: str, rows: int, quantised: bool = False, copies: bool = False) -> list[Fused]:
         """Arrangements for the work of `rows` samples, one of which is the quickest on a device.
 
         They compute the same; where they split the keys differently sums round differently.
+
+        Args:
+            quantised: whether the weights are; copies: whether they also are there as they were loaded.
         """
+        if copies:
+            return [*self.ways(work, rows, True), *replace(self, as_loaded=True).ways(work, rows)]
         if work == "decode" and quantised:
-            return [replace(self, ahead=size, taller=taller) for size in (0, 8 * _MB) for taller in (1, 2)]
+            return [replace(self, ahead=size, taller=taller) for size in self._sizes(0, 16) for taller in (1, 2)]
         if work == "decode":
-            return [replace(self, ahead=size) for size in (0, 8 * _MB, 16 * _MB)]
+            found = [replace(self, ahead=size) for size in self._sizes(0, 16, 32)]
+            return found + [replace(self, ahead=16 * _MB, stream_pdl=True, early=512)] * (rows > 1 and self.pdl)
         found = []
-        for ahead, beside, stream_pdl, library, packed, splits, warps in _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE:
-            way = {"ahead": ahead, "beside": beside, "stream_pdl": stream_pdl, "library": library}
-            found.append(replace(self, **way, packed=packed, splits=splits, warps=warps))
-        return found
+        for ahead, beside, stream_pdl, early, library, *shape in _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE:
+            way = {"ahead": ahead, "beside": beside, "stream_pdl": stream_pdl, "early": early}
+            if self.pdl or not any(way.values()):
+                packed, splits, warps = shape
+                found.append(replace(self, **way, library=library, packed=packed, splits=splits, warps=warps))
+        return found[:3] if quantised else found
+
+    def _sizes(self, *megabytes: int) -> list[int]:
+        """Bytes that may be fetched ahead, by what also launches kernels early."""
+        return [size * _MB for size in megabytes if self.pdl or not size]
 
     def norm(self, x, gain, eps):
         return rows.norm(x, gain, eps, self.pdl)
 
-    def add_norm(self, x, delta, gain, eps, then=None):
-        return rows.add_norm(x, delta, gain, eps, self.pdl, then, self.ahead)
+    def add_norm(self, x, delta, gain, eps, then=None, begun=False):
+        return rows.add_norm(x, delta, gain, eps, self.pdl, then, self.ahead, self.beside if begun else 0)
 
     def silu_mul(self, x):
         return rows.silu_mul(x)
@@ -202,7 +215,8 @@ class Fused:
         options = (tuned or {}) | ({} if parts else {"splits": 1})
         if matrix.scale is not None and shape[1] % 128 == 0:
             options |= {"block_k": 128, "stages": 4}
-        return stream.stream(x, matrix.weight, matrix.scale, gated=gated, pdl=self.stream_pdl, **options)
+        options |= {"gated": gated, "pdl": self.stream_pdl, "early": self.early}
+        return stream.stream(x, matrix.weight, matrix.scale, **options)
 
 
 def _splits(columns: int, size: int) -> int:

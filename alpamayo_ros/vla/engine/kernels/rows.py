@@ -14,6 +14,7 @@ import triton.language as tl
 from alpamayo_ros.vla.engine.kernels.common import (
     ahead,
     fetch,
+    gains,
     launch,
     normed_halves,
     normed_row,
@@ -27,22 +28,22 @@ from alpamayo_ros.vla.engine.kernels.common import (
 
 @triton.jit
 def _add_norm(
-    x_ptr, delta_ptr, gain_ptr, sum_ptr, y_ptr, next_ptr, total, eps,
-    SIZE: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, WIDE: tl.constexpr,
-    ROWS: tl.constexpr, STRIDE: tl.constexpr, LINES: tl.constexpr, PDL: tl.constexpr,
+    x_ptr, delta_ptr, gain_ptr, sum_ptr, y_ptr, next_ptr, next_rows, next_stride, next_size, total, eps,
+    SIZE: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, WIDE: tl.constexpr, FETCH: tl.constexpr,
+    PDL: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
     inside = cols < SIZE
     gain = tl.load(gain_ptr + cols, mask=inside, other=0.0).to(tl.float32)
+    if FETCH:
+        fetch(next_ptr, tl.program_id(0), tl.num_programs(0), next_rows, next_stride, next_size)
     wait(PDL)
     x = tl.load(x_ptr + row * SIZE + cols, mask=inside, other=0.0).to(tl.float32)
     if PARTS > 0:
         delta = tl.load(delta_ptr + row * SIZE + cols, mask=inside, other=0.0).to(tl.float32)
         for part in tl.static_range(1, PARTS):
             delta += tl.load(delta_ptr + part * total + row * SIZE + cols, mask=inside, other=0.0).to(tl.float32)
-        if LINES > 0:
-            fetch(next_ptr, tl.program_id(0), tl.num_programs(0), ROWS, STRIDE, LINES)
         x += rounded(delta)
         if not WIDE:
             x = rounded(x)
@@ -60,7 +61,7 @@ def norm(x: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False) -> 
     rows, size = x.shape
     y = torch.empty((rows, size), dtype=torch.bfloat16, device=x.device)
     _add_norm[(rows,)](
-        x, x, gain, x, y, None, 0, eps, size, power_of_2(size), 0, x.dtype == torch.float32, 1, 0, 0,
+        x, x, gain, x, y, None, 0, 0, 0, 0, eps, size, power_of_2(size), 0, x.dtype == torch.float32, False,
         num_warps=_warps(size), **launch(pdl),
     )  # fmt: skip
     return y
@@ -68,25 +69,25 @@ def norm(x: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False) -> 
 
 def add_norm(
     x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False,
-    then: torch.Tensor | None = None, most: int = 0,
+    then: torch.Tensor | None = None, most: int = 0, begun: int = 0,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Adds a branch to the residual, and norms the sum.
 
     Args:
         x: (M, K) bfloat16 or float32; delta: (M, K) bfloat16, or (parts, M, K) float32 whose sum is rounded first.
-        then: weights of which `most` bytes are fetched for the product after this.
+        then: weights of which `most` bytes are fetched for the product after this, beside those of `begun` bytes.
 
     Returns:
         x + delta in x's dtype, and its RMS norm, bfloat16.
     """
     rows, size = x.shape
     parts = delta.shape[0] if delta.dim() == 3 else 1
-    following, *lines = ahead(then, most, rows)
+    following, *fetched = ahead(then, most, begun)
     total = torch.empty_like(x)
     y = torch.empty((rows, size), dtype=torch.bfloat16, device=x.device)
     _add_norm[(rows,)](
-        x, delta, gain, total, y, following, rows * size, eps, size, power_of_2(size), parts, x.dtype == torch.float32,
-        *lines, num_warps=_warps(size), **launch(pdl),
+        x, delta, gain, total, y, following, *fetched, rows * size, eps, size, power_of_2(size), parts,
+        x.dtype == torch.float32, following is not None, num_warps=_warps(size), **launch(pdl),
     )  # fmt: skip
     return total, y
 
@@ -170,31 +171,33 @@ def _small(rows: int, size: int, device: torch.device) -> Small:
 def _turn_and_keep(
     x_ptr, q_gain_ptr, k_gain_ptr, cos_ptr, sin_ptr, q_ptr, k_ptr, v_ptr, first, capacity, eps,
     HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, HEADS_P: tl.constexpr, KV_P: tl.constexpr,
+    HALF_P: tl.constexpr,
 ):  # fmt: skip
     token = tl.program_id(0).to(tl.int64)
     half: tl.constexpr = HEAD // 2
-    d = tl.arange(0, half)
-    cos = tl.load(cos_ptr + token * half + d)[None, :].to(tl.float32)
-    sin = tl.load(sin_ptr + token * half + d)[None, :].to(tl.float32)
+    d = tl.arange(0, HALF_P)
+    inside = d < half
+    cos = tl.load(cos_ptr + token * half + d, mask=inside, other=0.0)[None, :].to(tl.float32)
+    sin = tl.load(sin_ptr + token * half + d, mask=inside, other=0.0)[None, :].to(tl.float32)
     row = x_ptr + token * (HEADS + 2 * KV) * HEAD
     heads = tl.arange(0, HEADS_P)
     at = heads[:, None] * HEAD + d[None, :]
-    live = (heads < HEADS)[:, None]
+    live = (heads < HEADS)[:, None] & inside[None, :]
     low = tl.load(row + at, mask=live, other=0.0).to(tl.float32)
     high = tl.load(row + at + half, mask=live, other=0.0).to(tl.float32)
-    gain_low, gain_high = tl.load(q_gain_ptr + d).to(tl.float32), tl.load(q_gain_ptr + half + d).to(tl.float32)
+    gain_low, gain_high = gains(q_gain_ptr, d, half)
     low, high = normed_halves(low, high, gain_low, gain_high, HEAD, eps)
     low, high = rotated_halves(low, high, cos, sin, False)
     tl.store(q_ptr + token * HEADS * HEAD + at, low, mask=live)
     tl.store(q_ptr + token * HEADS * HEAD + at + half, high, mask=live)
     heads = tl.arange(0, KV_P)
     at = heads[:, None] * HEAD + d[None, :]
-    live = (heads < KV)[:, None]
+    live = (heads < KV)[:, None] & inside[None, :]
     place = heads.to(tl.int64)[:, None] * capacity * HEAD + (first + token) * HEAD + d[None, :]
     row += HEADS * HEAD
     low = tl.load(row + at, mask=live, other=0.0).to(tl.float32)
     high = tl.load(row + at + half, mask=live, other=0.0).to(tl.float32)
-    gain_low, gain_high = tl.load(k_gain_ptr + d).to(tl.float32), tl.load(k_gain_ptr + half + d).to(tl.float32)
+    gain_low, gain_high = gains(k_gain_ptr, d, half)
     low, high = normed_halves(low, high, gain_low, gain_high, HEAD, eps)
     low, high = rotated_halves(low, high, cos, sin, False)
     tl.store(k_ptr + place, low, mask=live)
@@ -228,6 +231,6 @@ def turn_and_keep(
     q = torch.empty((tokens, heads, head), dtype=torch.bfloat16, device=qkv.device)
     _turn_and_keep[(tokens,)](
         qkv, q_gain, k_gain, cos, sin, q, keys, values, first, capacity, eps,
-        heads, kv, head, power_of_2(heads), power_of_2(kv), num_warps=4,
+        heads, kv, head, power_of_2(heads), power_of_2(kv), power_of_2(head // 2), num_warps=4,
     )  # fmt: skip
     return q

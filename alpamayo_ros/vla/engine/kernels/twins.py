@@ -26,9 +26,17 @@ def norm(x: torch.Tensor, gain: torch.Tensor, eps: float) -> torch.Tensor:
 
 
 def add_norm(
-    x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float, then: torch.Tensor | None = None
+    x: torch.Tensor,
+    delta: torch.Tensor,
+    gain: torch.Tensor,
+    eps: float,
+    then: torch.Tensor | None = None,
+    begun: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """x + delta and its norm; `delta` may be (parts, M, K) float32. Kernels fetch the weights that come `then`."""
+    """x + delta and its norm; `delta` may be (parts, M, K) float32.
+
+    Kernels fetch the weights that come `then`; `begun`: the flow's attention has fetched some of them.
+    """
     if delta.dim() == x.dim() + 1:
         delta = delta.sum(0).to(gain.dtype)
     total = x + delta
