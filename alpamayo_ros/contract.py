@@ -145,7 +145,7 @@ class Plan:
         chosen: the sample to drive.
         policy: the policy's name.
         timings: stage name -> seconds.
-        notes: remarks of the policy worth a diagnostic ("reasoning_truncated").
+        notes: remarks of the policy worth a diagnostic ("reasoning_truncated"), and the tick's "guard=consistent".
     """
 
     t0_ns: int
