@@ -79,7 +79,7 @@ class Lane:
             now = time.monotonic()
             last = self.ears.told[-1] if self.ears.told else None
             quiet = last is not None and last.at > now - 1.2 and last.names <= {"planning", "all streams"}
-            if quiet and sum(plan.at > now - 0.5 for plan in self.ears.plans) >= 3:
+            if quiet and sum(plan.at > now - 1.0 for plan in self.ears.plans) >= 3:
                 return True
             time.sleep(0.05)
         return False
