@@ -65,7 +65,6 @@ MODES = (
     Mode("fp8, stateless", "fp8_stateless"),
     Mode("fp8, 4 new images, draft accepted", "fp8", 4, "accepted"),
     Mode("fp8, scene change, draft rejected", "fp8", 16, "rejected", share=0.4),
-    Mode("fp8, stateless, six samples", "fp8_stateless", samples=6, share=0.4),
 )
 # Those of a model whose weights are held in eight bits alone.
 SMALL_MODES = (
@@ -145,7 +144,7 @@ def _tried(report: dict[str, Any], work: Callable[[Any], Any], argument: Any) ->
 
 _KEPT = (
     "size", "variant", "dtype", "weights", "memory_gb", "tokens", "flow_steps", "warmup", "ticks", "plain_ticks",
-    "seed",
+    "rounds", "most_seconds", "seed",
 )  # fmt: skip
 
 
@@ -162,6 +161,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--warmup", type=int, default=5)
     parser.add_argument("--ticks", type=int, default=50, help="of a mode; 0 only warms up")
     parser.add_argument("--plain-ticks", type=int, default=50, help="of the plain path")
+    parser.add_argument("--rounds", type=int, default=8, help="in which the modes take turns")
+    parser.add_argument("--most-seconds", type=float, help="for the ticks of a mode")
     parser.add_argument("--modes", nargs="+", help="only modes whose names hold one of these words")
     parser.add_argument("--steps", action="store_true", help="also what a decode and a flow step are made of")
     parser.add_argument("--path", default="", metavar="PRESET", help="also from camera JPEGs to the serialized Path")
@@ -268,9 +269,17 @@ class _Bench:
         bytes_ = _allocated() - before
         return {"preset": mode.preset, "samples": mode.samples, "start_seconds": seconds, "bytes": bytes_}
 
-    def turn(self, mode: Mode, warm: int, count: int) -> bool:
-        """A mode's ticks of one round; the first ones are not counted, and leave what a tick of this mode finds."""
+    def turn(self, mode: Mode, warm: int, count: int, seconds: float = float("inf")) -> bool:
+        """A mode's ticks of one round; the first ones are not counted, and leave what a tick of this mode finds.
+
+        Where `seconds` are over, no further tick is counted.
+        """
+        over = float("inf")
         for k in range(warm + count):
+            if k == warm:
+                over = time.perf_counter() + seconds
+            elif time.perf_counter() > over:
+                break
             if mode.preset and not k:
                 self.engines[mode.preset, mode.samples].reset()
                 self.tick(Mode(mode.name, mode.preset, 16, "", mode.samples))
@@ -363,13 +372,13 @@ class _Bench:
 def _run(bench: _Bench, modes: Sequence[Mode], options: argparse.Namespace, report: dict[str, Any]) -> list[Mode]:
     """Rounds in which every mode gets its share of the ticks; those that failed and take no further part."""
     plain, counted, failed = max(1, options.plain_ticks), defaultdict(int), []
-    rounds = min(plain, options.ticks, 8)
+    rounds = min(plain, options.ticks, options.rounds)
     for number in range(rounds):
         for mode in modes:
             total = plain if not mode.preset else max(1, round(options.ticks * mode.share))
             due = total * (number + 1) // rounds
             warm = 1 if not mode.preset else options.warmup if not number else 2
-            turn = warm, due - counted[mode.name]
+            turn = warm, due - counted[mode.name], (options.most_seconds or float("inf")) / rounds
             if mode not in failed and not _tried(report, lambda mode, turn=turn: bench.turn(mode, *turn), mode):
                 failed.append(mode)
             counted[mode.name] = due

@@ -288,6 +288,6 @@ def _engine(config: Config, loaded: Loaded) -> Engine | None:
             if len(prompt.ids) <= limits.prompt_tokens:
                 engine.warm_up(prompt, shots(observation), history, settings)
         return engine
-    except RuntimeError as error:
+    except Exception as error:  # what a compiler raises on a device that it does not fit is its own
         _log.warning("the engine '%s' cannot be made, the plain path is used: %s", preset, error)
         return None

@@ -98,9 +98,9 @@ class Fused:
             quantised: whether the weights are; copies: whether they also are there as they were loaded.
         """
         if copies:
-            return [*self.ways(work, rows, True), *replace(self, as_loaded=True).ways(work, rows)]
+            return [*self.ways(work, rows, True)[:2], *replace(self, as_loaded=True).ways(work, rows)]
         if work == "decode" and quantised:
-            return [replace(self, ahead=size, taller=taller) for size in self._sizes(0, 16) for taller in (1, 2)]
+            return [replace(self, ahead=size, taller=taller) for taller in (2, 1) for size in self._sizes(0, 16)]
         if work == "decode":
             found = [replace(self, ahead=size) for size in self._sizes(0, 16, 32)]
             return found + [replace(self, ahead=16 * _MB, stream_pdl=True, early=512)] * (rows > 1 and self.pdl)
