@@ -1,8 +1,8 @@
 """The thread that takes cameras and odometry and keeps their time, apart from the node's executor.
 
 rclpy's executor builds its wait set anew, twice, for every message: with all that a lifecycle node has, a millisecond
-each, a hundred and sixty times a second. Here the wait set holds the inputs alone, and their events (incompatible QoS
-and the like), since whoever waits for a subscription's events is woken by its messages too.
+each, a hundred and sixty times a second. Here the wait set holds the inputs alone, and is kept. Their events
+(incompatible QoS and the like) are looked at once a second: who waits for them is woken by every message too.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from rclpy.subscription import Subscription
 
 from alpamayo_ros.buffers import taker
 
+WaitSet = rclpy_implementation.WaitSet
+
 # A context that is shut down wakes nobody, so a wait lasts no longer than this (s).
 LONGEST_WAIT = 0.2
+EVENTS_PERIOD = 1.0
 SECOND_NS = 1_000_000_000
 
 _log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class Intake:
         self._context = context
         self._take = taker()
         self._inputs: list[tuple[Subscription, Callable[[memoryview | bytes, bytes | None], None]]] = []
-        self._timers: list[_Timer] = []
+        self._timers = [_Timer(EVENTS_PERIOD, self._look_at_events, time.monotonic())]
         self._ending = GuardCondition(None, MutuallyExclusiveCallbackGroup(), context)
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="alpamayo-intake", daemon=True)
@@ -71,43 +74,47 @@ class Intake:
         self._ending.destroy()
 
     def _run(self) -> None:
-        while not self._ended and self._context.ok():
-            try:
-                with ExitStack() as held:
-                    self._turn(held)
-            except Exception:
-                if self._context.ok():
-                    _log.error("an input's callback failed:\n%s", traceback.format_exc())
+        with ExitStack() as held:  # nobody destroys meanwhile what is waited for
+            for handle in (self._context.handle, self._ending.handle, *(each.handle for each, _ in self._inputs)):
+                held.enter_context(handle)
+            self._wait_set = WaitSet(len(self._inputs), 1, 0, 0, 0, 0, self._context.handle)
+            while not self._ended and self._context.ok():
+                try:
+                    self._turn()
+                except Exception:
+                    if self._context.ok():
+                        _log.error("an input's callback failed:\n%s", traceback.format_exc())
 
-    def _turn(self, held: ExitStack) -> None:
+    def _turn(self) -> None:
         """Waits for the first message or the next timer, and serves whatever is there."""
-        held.enter_context(self._context.handle)  # so that nobody destroys meanwhile what is waited for
-        held.enter_context(self._ending.handle)
+        self._wait_set.clear_entities()
         for subscription, _ in self._inputs:
-            held.enter_context(subscription.handle)
-        events = [handler for subscription, _ in self._inputs for handler in subscription.event_handlers]
-        handle = self._context.handle
-        wait_set = rclpy_implementation.WaitSet(len(self._inputs), 1, 0, 0, 0, len(events), handle)
-        wait_set.clear_entities()
-        for subscription, _ in self._inputs:
-            wait_set.add_subscription(subscription.handle)
-        wait_set.add_guard_condition(self._ending.handle)
-        for event in events:
-            held.enter_context(event)
-            event.add_to_wait_set(wait_set)
-        due = min((timer.due for timer in self._timers), default=float("inf"))
-        wait_set.wait(int(SECOND_NS * min(LONGEST_WAIT, max(0.0, due - time.monotonic()))))
+            self._wait_set.add_subscription(subscription.handle)
+        self._wait_set.add_guard_condition(self._ending.handle)
+        due = min(timer.due for timer in self._timers)
+        self._wait_set.wait(int(SECOND_NS * min(LONGEST_WAIT, max(0.0, due - time.monotonic()))))
         for index, (subscription, callback) in enumerate(self._inputs):
-            if wait_set.is_ready("subscription", index) and not self._ended:
+            if self._wait_set.is_ready("subscription", index) and not self._ended:
                 taken = self._take(subscription)
                 if taken is not None:
                     callback(*taken)
-        for event in events:
-            if event.is_ready(wait_set) and not self._ended:
-                with suppress(StopIteration):  # a coroutine that waits for nothing
-                    event.execute(event.take_data()).send(None)
         for timer in self._timers:
             now = time.monotonic()
             if now >= timer.due and not self._ended:
                 timer.due = max(timer.due + timer.period, now)
                 timer.act()
+
+    def _look_at_events(self) -> None:
+        """Incompatible publishers and the like, which rclpy warns of."""
+        events = [handler for subscription, _ in self._inputs for handler in subscription.event_handlers]
+        wait_set = WaitSet(0, 0, 0, 0, 0, len(events), self._context.handle)
+        with ExitStack() as held:
+            wait_set.clear_entities()
+            for event in events:
+                held.enter_context(event)
+                event.add_to_wait_set(wait_set)
+            wait_set.wait(0)
+            for event in events:
+                if event.is_ready(wait_set):
+                    with suppress(StopIteration):  # a coroutine that waits for nothing
+                        event.execute(event.take_data()).send(None)

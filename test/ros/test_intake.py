@@ -11,6 +11,7 @@ from ros.graph import wait_for
 from std_msgs.msg import String
 
 from alpamayo_ros.buffers import Buffers, take_bytes, taker
+from alpamayo_ros.contract import CAMERA_ROLES
 from alpamayo_ros.intake import Intake
 from alpamayo_ros.serialized import text
 
@@ -85,9 +86,11 @@ def test_without_rcls_library_rclpy_takes(graph, monkeypatch):
 def test_the_nodes_executor_leaves_the_inputs_alone_and_the_graph_shows_them(graph):
     driver = graph.start()
     waited_for = {subscription.topic_name for subscription in driver.subscriptions}
-    seen = {topic for topic, _ in driver.get_subscriber_names_and_types_by_node("alpamayo_driver", "/")}
-    inputs = {topic for topic in seen if topic.startswith("/camera/") and "/image" in topic} | {"/odometry"}
-    assert len(inputs) == 5 and not inputs & waited_for and "/command" in waited_for
+    inputs = {f"/camera/{role}/image/compressed" for role in CAMERA_ROLES} | {"/odometry"}
+    assert not inputs & waited_for and "/command" in waited_for
+    for topic in inputs:
+        names = [info.node_name for info in graph.rig.get_subscriptions_info_by_topic(topic)]
+        assert names == ["alpamayo_driver"]
 
 
 def test_an_error_in_a_callback_is_said_and_the_next_message_is_served(pair, caplog):
