@@ -5,5 +5,5 @@
     policy driver  the fake at the policy seam, which tells what it saw; the driver's process
     ears oracle    what the driver publishes; whether a plan was built on bad input, and what was named when
     kinds acts lane   the table of faults; those that are done to processes; one driver and one feed, fault after fault
-    report main soak fuzz   `python -m alpamayo_ros faults`, `soak` and `fuzz`
+    disk report main soak fuzz   a full disk; `python -m alpamayo_ros faults`, `soak` and `fuzz`
 """
