@@ -36,7 +36,9 @@ from alpamayo_ros.policies import load
 from alpamayo_ros.world import wire
 from alpamayo_ros.world.closed_loop import run
 from alpamayo_ros.world.episode import Cameras, Episode, Size
+from alpamayo_ros.world.evaluate import BLIND, ORACLE
 from alpamayo_ros.world.follower import Path
+from alpamayo_ros.world.oracle import OraclePolicy
 from alpamayo_ros.world.scenario import Family, Scenario
 from alpamayo_ros.world.sources import ObserverSource
 from alpamayo_ros.world.split import scenarios
@@ -152,18 +154,17 @@ def _results(tried: Sequence[Scenario], options: argparse.Namespace):
 def _start(policy: str, samples: int, seconds: float, latency: float) -> None:
     cv2.setNumThreads(1)
     settings = {"threads": 1, "samples": samples, "temperature": 0.0 if samples == 1 else 0.6}
-    loaded = load(policy, **(settings if policy == "onnx" else {}))
-    _shared.update(policy=loaded, seconds=seconds, latency=latency)
+    loaded = None if policy == ORACLE else load(policy, **(settings if policy == "onnx" else {}))
+    _shared.update(policy=loaded, draws=policy not in BLIND, seconds=seconds, latency=latency)
 
 
 def drive(scenario: Scenario) -> dict:
     """One episode in numbers."""
     episode = Episode(scenario)
     bridge = Bridge(episode)
-    cameras = Cameras(episode.scene, Size())
-    came = run(
-        episode, _shared["policy"], _shared["seconds"], _shared["latency"], cameras, Source(bridge), enter=bridge.enter
-    )
+    policy = _shared["policy"] or OraclePolicy(episode)
+    cameras = Cameras(episode.scene, Size()) if _shared["draws"] else None
+    came = run(episode, policy, _shared["seconds"], _shared["latency"], cameras, Source(bridge), enter=bridge.enter)
     verdict = came.verdict
     return {
         "scenario": _name(scenario),
@@ -224,7 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="first scenario seed")
     parser.add_argument("--seconds", type=float, default=30.0, help="of driving an episode")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds from t0 until a plan reaches the bridge")
-    parser.add_argument("--policy", default="onnx")
+    parser.add_argument("--policy", default="onnx", help="a name that policies.load knows, or oracle (the rule driver)")
     parser.add_argument("--samples", type=int, default=1, help="of the small model")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--json", type=File, help="write the report here as well, after every episode")
