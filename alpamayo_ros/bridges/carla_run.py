@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.exceptions import InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -30,6 +31,9 @@ def run(name: str, make: Callable[[], Node], refusals: tuple[type[Exception], ..
             executor.spin_once(timeout_sec=LONGEST_WAIT)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RCLError:  # the signal came between the look and the wait
+        if rclpy.ok():
+            raise
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
