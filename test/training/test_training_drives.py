@@ -11,13 +11,13 @@ from alpamayo_ros.world.causes import Decision
 from alpamayo_ros.world.samples import Wanderer
 from alpamayo_ros.world.scenario import draw
 
-SECONDS = 17.0
+SECONDS = 12.0
 
 
 @pytest.fixture(scope="module")
 def red():
-    """A drive up to a red light, with its changed pieces behind it."""
-    return record(draw("traffic_light", 53), Wanderer, SECONDS, 0.0, None)
+    """A drive up to a red light and a second at its line, with its changed pieces behind it."""
+    return record(draw("traffic_light", 59), Wanderer, SECONDS, 0.0, None)
 
 
 def own(recording):
