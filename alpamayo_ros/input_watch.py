@@ -39,6 +39,7 @@ class InputWatch:
         self._arrivals: dict[str, int] = {}
         self._counted_since: float | None = None
         self._frames: deque[float] = deque(maxlen=PACE)
+        self._stamp_ns: int | None = None
         self._silent_said = float("-inf")
         self._looked: float | None = None
         self._clock: tuple[int, float] | None = None
@@ -46,8 +47,6 @@ class InputWatch:
     def arrived(self, stream: str, publisher: Hashable, now: float) -> NotReady | None:
         """Notes a message; a refusal of it where another publisher is on its stream."""
         self._arrivals[stream] = self._arrivals.get(stream, 0) + 1
-        if stream == self._reference:
-            self._frames.append(now)
         if stream not in CAMERA_ROLES and stream != "odometry":
             return None
         heard = self._heard.setdefault(stream, {})
@@ -60,6 +59,12 @@ class InputWatch:
             return None
         detail = f"{len(heard)} publishers send on one topic: end all but one"
         return NotReady(Reason.SEVERAL_PUBLISHERS, stream, detail, {"publishers": float(len(heard))})
+
+    def frame(self, stamp_ns: int, now: float) -> None:
+        """Notes a frame of the reference camera; one that is sent again and again is as good as none."""
+        if stamp_ns != self._stamp_ns:
+            self._stamp_ns = stamp_ns
+            self._frames.append(now)
 
     def look(self, now: float, clock_ns: int) -> list[NotReady]:
         """What there is to say at this moment; to be called some twenty times a second."""

@@ -198,6 +198,7 @@ class Session:
             return
         if role == self.observer.config.reference:
             self._ages.received(stamp, self._now_ns())
+            self._inputs.frame(stamp, time.monotonic())
         self._take(self.observer.push_frame(role, stamp, data, frame_id))
 
     def _on_odometry(self, data: memoryview | bytes) -> None:

@@ -5,7 +5,9 @@ from alpamayo_ros.input_watch import InputWatch
 
 
 def fed(watch, stream, times, publisher="a"):
-    """The refusals of messages at these times."""
+    """The refusals of messages at these times, each with its own stamp."""
+    for at in times if stream == REFERENCE_ROLE else ():
+        watch.frame(round(at * 1e9), at)
     return [refusal for refusal in (watch.arrived(stream, publisher, at) for at in times) if refusal]
 
 
@@ -59,6 +61,14 @@ def test_silence_of_the_reference_camera_is_named_by_its_own_pace(pace):
     assert watch.silent(last + max(0.7, 5.6 * pace)) is None, "once a second"
 
 
+def test_a_reference_camera_that_sends_one_message_again_and_again_is_silent():
+    watch = InputWatch(REFERENCE_ROLE, False)
+    fed(watch, REFERENCE_ROLE, ticks(0, 1, 0.1))
+    for at in ticks(1, 1.7, 0.1):
+        watch.frame(round(0.9 * 1e9), at)
+    assert watch.silent(1.6).reason is Reason.CAMERA_STALE
+
+
 def test_a_process_that_was_not_run_says_so():
     watch = InputWatch(REFERENCE_ROLE, False)
     assert not watch.look(0.0, 0) and not watch.look(0.05, 0)
@@ -73,7 +83,7 @@ def test_a_clock_that_stands_while_frames_come_is_named(simulated, frames):
     found = []
     for at in ticks(0, 1.0, 0.05):
         if frames:
-            watch.arrived(REFERENCE_ROLE, "a", at)
+            watch.frame(round(at * 1e9), at)
         found += watch.look(at, 7)
     assert bool(found) == (simulated and frames)
     assert all(each.reason is Reason.CLOCK_STOPPED for each in found)
