@@ -39,7 +39,7 @@ ODOMETRY_HORIZON_NS = -HISTORY_OFFSETS_NS[0] + SECOND_NS
 # And how many at most, whatever a source may send: a second of 120 Hz, and 2.5 s of 800 Hz.
 MOST_FRAMES, MOST_POSES = 120, 2000
 # Odometry of other frames takes over where the old one has been silent for this long.
-TAKEOVER_NS = 800_000_000
+TAKEOVER_NS = 600_000_000
 # A stamp further back than this is a rewind (a looped bag), not a late message.
 REWIND_NS = 500_000_000
 
