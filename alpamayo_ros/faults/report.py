@@ -37,7 +37,7 @@ def report(cases: Sequence[Case], command: str) -> dict[str, Any]:
         }
     return {
         "command": command,
-        "machine": {"cpus": os.cpu_count(), "python": sys.version.split()[0]},
+        "machine": machine(),
         "bounds": {
             "named_within_s": NAMED_WITHIN, "plans_again_within_s": BACK_WITHIN, "memory_within_mb": MEMORY_MB,
             "policy_timeout_s": float(POLICY_TIMEOUT),
@@ -48,6 +48,11 @@ def report(cases: Sequence[Case], command: str) -> dict[str, Any]:
         "kinds": kinds,
         "every_case": [asdict(case) for case in cases],
     }  # fmt: skip
+
+
+def machine() -> dict[str, Any]:
+    """What it ran on, and how busy that was: the load average over the last quarter of an hour."""
+    return {"cpus": os.cpu_count(), "python": sys.version.split()[0], "load": round(os.getloadavg()[2], 1)}
 
 
 def summary(found: Mapping[str, Any]) -> str:
@@ -84,12 +89,14 @@ def markdown(found: Mapping[str, Any], soak: Mapping[str, Any], fuzz: Mapping[st
         [
             *rows,
             "",
-            f"{found['passed']} of {found['cases']} cases keep every bound, threads and memory too; the slowest name "
-            f"came after {slowest:.2f} s. Wrong and plausible, so not to be told from the messages: {untold}.",
+            f"On {found['machine']['cpus']} cores at a load of {found['machine']['load']:.0f}, {found['passed']} of "
+            f"{found['cases']} cases keep every bound, threads and memory too; the slowest name came after "
+            f"{slowest:.2f} s. Wrong and plausible, so not to be told from the messages: {untold}.",
             "",
             f"Soak, {soak['minutes']:.0f} minutes of {soak['faults']} random faults of {soak['kinds']} kinds on one "
-            f"driver: {'a crash' if soak['crashed'] else 'no crash'}, {soak['plans_on_bad_input']} plans on bad input, "
-            f"{soak['failed']} faults beyond a bound, {share} of {soak['fault_free_ticks']} fault-free ticks planned, "
+            f"driver at a load of {soak['machine']['load']:.0f}: "
+            f"{'a crash' if soak['crashed'] else 'no crash'}, {soak['plans_on_bad_input']} plans on bad input, "
+            f"{soak['failed']} beyond a bound, {share} of {soak['fault_free_ticks']} fault-free ticks planned, "
             f"memory {soak['memory_mb_second_quarter']:.0f} MB in the second quarter and "
             f"{soak['memory_mb_last_quarter']:.0f} MB in the last. "
             f"Fuzzer: {fuzz['inputs']:,} inputs, {len(fuzz['escaped'])} escaped.",

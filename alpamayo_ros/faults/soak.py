@@ -24,6 +24,7 @@ from alpamayo_ros.contract import PLAN_PERIOD_NS
 from alpamayo_ros.faults import truth
 from alpamayo_ros.faults.kinds import KINDS, Group
 from alpamayo_ros.faults.lane import STARTING, Case, Lane, domain
+from alpamayo_ros.faults.report import machine
 
 # How long there is no fault between two (s), and what at its end is too young to have been planned.
 CALM, TAIL_NS = (3.0, 6.0), 500_000_000
@@ -76,7 +77,7 @@ def soak(group: Group, known: Path, log: Path, minutes: float, seed: int) -> dic
     failed = [case for case in cases if case.failed]
     first, last = np.array_split(np.array(memory), 4)[1], np.array_split(np.array(memory), 4)[-1]
     return {
-        "machine": {"cpus": os.cpu_count(), "python": sys.version.split()[0]},
+        "machine": machine(),
         "minutes": round((time.monotonic() - began) / 60.0, 1),
         "faults": len(cases),
         "kinds": len({case.kind for case in cases}),
