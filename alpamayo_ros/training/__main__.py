@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--training", type=Path, default=results / "training.json")
     card.add_argument("--evaluation", type=Path, default=results / "h200_evaluation.json")
     card.add_argument("--stops", type=Path, default=results / "stops.json")
-    others = [results / f"evaluate_{name}.json" for name in ("onnx", "baseline", "oracle")]
+    others = [results / f"evaluate_{name}.json" for name in ("baseline", "oracle")]
     card.add_argument("--beside", type=Path, nargs="*", metavar="JSON", default=others, help="of evaluate-world")
     card.set_defaults(do=_card)
     return parser

@@ -8,7 +8,7 @@ from alpamayo_ros.training import card
 
 RESULTS = Path(__file__).parents[2] / "results" / "tiny"
 STOPS = RESULTS / "stops.json"
-BESIDE = [RESULTS / f"evaluate_{name}.json" for name in ("onnx", "baseline", "oracle")]
+BESIDE = [RESULTS / f"evaluate_{name}.json" for name in ("baseline", "oracle")]
 
 
 def test_the_shipped_card_is_what_the_results_give():
