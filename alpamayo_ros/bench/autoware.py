@@ -33,9 +33,10 @@ from alpamayo_ros.follow.trajectory import Trajectory
 from alpamayo_ros.geometry import Pose
 from alpamayo_ros.live.autoware import path_of, trajectory_of, vehicle_of
 from alpamayo_ros.policies import load
+from alpamayo_ros.training.small import IMAGE
 from alpamayo_ros.world import wire
 from alpamayo_ros.world.closed_loop import run
-from alpamayo_ros.world.episode import Cameras, Episode, Size
+from alpamayo_ros.world.episode import Cameras, Episode
 from alpamayo_ros.world.evaluate import BLIND, ORACLE
 from alpamayo_ros.world.follower import Path
 from alpamayo_ros.world.oracle import OraclePolicy
@@ -163,7 +164,7 @@ def drive(scenario: Scenario) -> dict:
     episode = Episode(scenario)
     bridge = Bridge(episode)
     policy = _shared["policy"] or OraclePolicy(episode)
-    cameras = Cameras(episode.scene, Size()) if _shared["draws"] else None
+    cameras = Cameras(episode.scene, IMAGE) if _shared["draws"] else None
     came = run(episode, policy, _shared["seconds"], _shared["latency"], cameras, Source(bridge), enter=bridge.enter)
     verdict = came.verdict
     return {

@@ -11,7 +11,7 @@ from typing import Any
 from alpamayo_ros.vla import headers
 from alpamayo_ros.world.table import metres, percent
 
-from .small import EXPERT_WIDTH, FLOW_STEPS, IMAGE, LAYERS, VISION_WIDTH, WIDTH
+from .small import EXPERT_WIDTH, FLOW_STEPS, IMAGE, LAYERS, LEAST_IMAGE, VISION_WIDTH, WIDTH
 
 # name, place in the JSON, the bar of the issue, and whether more is better
 BARS = (
@@ -88,7 +88,11 @@ two CPU cores.
 {parameters / 1e6:.2f} million parameters. Vision: 4 layers of {VISION_WIDTH}. Language: {LAYERS} layers of {WIDTH}.
 Expert: {LAYERS} layers of {EXPERT_WIDTH}, {FLOW_STEPS} Euler steps. It sees four cameras of {IMAGE.height} x
 {IMAGE.width} at four instants, sixteen past poses and a command; it says one of a closed set of sentences, and plans
-6.4 s. Other image sizes of about this shape are resized to it. The ONNX graphs beside it read the same weights.
+6.4 s. The ONNX graphs beside it read the same weights.
+
+Images of other sizes are resized by the released rule, those twice as wide as high to this size. 16:9 becomes
+{LEAST_IMAGE.height} x {LEAST_IMAGE.width}, which it was not trained on: give it cameras of 2:1, or expect it to leave
+the road.
 
 This file is written by `scripts/train_tiny card`; edit `alpamayo_ros/training/card.py`."""
 
