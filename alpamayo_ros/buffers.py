@@ -68,6 +68,7 @@ class Buffers:
     """
 
     def __init__(self) -> None:
+        self._spare: deque[_Message] = deque()
         rcl, rcutils = ctypes.CDLL("librcl.so"), ctypes.CDLL("librcutils.so")
         self._take = rcl.rcl_take_serialized_message
         self._take.argtypes = [ctypes.c_void_p] * 4
@@ -80,7 +81,6 @@ class Buffers:
         default.restype = _Allocator
         self._allocator = default()
         self._info = ctypes.create_string_buffer(INFO_BYTES)
-        self._spare: deque[_Message] = deque()
 
     def __call__(self, subscription: Subscription) -> Taken:
         """The next message, read-only. Its buffer is used again once nothing looks at it any more."""

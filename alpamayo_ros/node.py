@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Path
 from rcl_interfaces.msg import SetParametersResult
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
@@ -195,7 +196,11 @@ def spin(node: AlpamayoDriver) -> None:
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     while node.context.ok():
-        executor.spin_once(timeout_sec=0.5)
+        try:
+            executor.spin_once(timeout_sec=0.5)
+        except RCLError:  # a signal shut the context down between the look at it and the wait
+            if node.context.ok():
+                raise
 
 
 def main(args: list[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -24,12 +25,13 @@ class RigListener:
         node: the node to subscribe with.
         images: each role's image topic as the driver names it, before remapping.
         ego_frame: the vehicle's frame.
+        turn: held while a message is taken in; who reads `check` on another thread holds it too.
     """
 
-    def __init__(self, node: Node, images: dict[str, str], ego_frame: str):
+    def __init__(self, node: Node, images: dict[str, str], ego_frame: str, turn: AbstractContextManager):
         from tf2_msgs.msg import TFMessage
 
-        self._node = node
+        self._node, self._turn = node, turn
         self.check = RigCheck(ego_frame)
         self._subscriptions: list[Any] = []
         for role in CAMERA_ROLES:
@@ -54,4 +56,8 @@ class RigListener:
         self._subscriptions = []
 
     def _listen(self, kind: type, topic: str, take: Callable[[bytes], None], qos: QoSProfile) -> None:
-        self._subscriptions.append(self._node.create_subscription(kind, topic, take, qos, raw=True))
+        def taken(data: bytes) -> None:
+            with self._turn:
+                take(data)
+
+        self._subscriptions.append(self._node.create_subscription(kind, topic, taken, qos, raw=True))

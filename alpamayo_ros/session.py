@@ -228,7 +228,7 @@ class Session:
         if self._rig is not None:
             self._rig.close()
         if self._values["rig_check"] != "off":
-            self._rig = RigListener(self._node, self._topics, self._values["ego_frame"])
+            self._rig = RigListener(self._node, self._topics, self._values["ego_frame"], self._turn)
 
     def _swaps(self) -> list[NotReady]:
         refuses = self._rig is not None and self._values["rig_check"] == "refuse"
