@@ -10,3 +10,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 # The same examples on every run: a failure in CI is a failure here.
 settings.register_profile("repeatable", derandomize=True, print_blob=True)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items):
+    """Hypothesis first: a thread in which a session of ONNX Runtime was made flushes denormals from then on, where
+    hypothesis refuses to draw floats."""
+    items.sort(key=lambda item: not getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
