@@ -16,11 +16,9 @@ from collections.abc import Iterator
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Path
 from rcl_interfaces.msg import SetParametersResult
-from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import JumpThreshold, TimeJump
-from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.clock import TimeJump
+from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -30,15 +28,12 @@ from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from alpamayo_ros import params, policies
+from alpamayo_ros.clock_jump import CLOCK_JUMP
 from alpamayo_ros.compose import Outgoing
 from alpamayo_ros.contract import SECOND_NS, Policy, make_example
 from alpamayo_ros.msg import DrivingPlan
 from alpamayo_ros.session import Session
-
-# A /clock that steps further ahead than this has jumped; any step back has.
-CLOCK_JUMP = JumpThreshold(
-    min_forward=Duration(seconds=1.0), min_backward=Duration(nanoseconds=-1), on_clock_change=True
-)
+from alpamayo_ros.spinning import spin
 
 # The worker takes the interpreter back dozens of times a tick; each time it would wait this long for a callback (s).
 SWITCH_INTERVAL = 5e-4
@@ -185,22 +180,6 @@ class AlpamayoDriver(LifecycleNode):
     def _on_clock_jump(self, jump: TimeJump) -> None:
         if self._session is not None:
             self._session.new_epoch(f"/clock jumped by {jump.delta.nanoseconds / SECOND_NS:.3f} s")
-
-
-def spin(node: AlpamayoDriver) -> None:
-    """Serves the node until its context is shut down.
-
-    The executor has next to nothing to do while the driver drives, and now and then misses a signal's wake-up: it is
-    made to look up twice a second.
-    """
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-    while node.context.ok():
-        try:
-            executor.spin_once(timeout_sec=0.5)
-        except RCLError:  # a signal shut the context down between the look at it and the wait
-            if node.context.ok():
-                raise
 
 
 def main(args: list[str] | None = None) -> int:

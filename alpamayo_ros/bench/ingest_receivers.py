@@ -174,7 +174,8 @@ def main() -> int:
     # As the driver's own process does; the others are left with what they would have.
     meter, extra, serve = Meter(), dict, rclpy.spin
     if options.kind == "driver":
-        from alpamayo_ros.node import SWITCH_INTERVAL, spin
+        from alpamayo_ros.node import SWITCH_INTERVAL
+        from alpamayo_ros.spinning import spin
 
         sys.setswitchinterval(SWITCH_INTERVAL)
         node, extra = driver(options, meter)

@@ -14,9 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
-from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
+from rclpy.clock import Clock, ClockType, TimeJump
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -27,6 +25,8 @@ from alpamayo_ros.ages import StampAges
 from alpamayo_ros.bridges.autoware_messages import MissingMessages, Writer, heard, message_classes
 from alpamayo_ros.bridges.autoware_options import TABLE, rules
 from alpamayo_ros.bridges.autoware_route import Guidance, guidance
+from alpamayo_ros.bridges.run import run
+from alpamayo_ros.clock_jump import CLOCK_JUMP
 from alpamayo_ros.contract import SECOND_NS, NotReady, Reason
 from alpamayo_ros.follow.keeper import Followable, Keeper
 from alpamayo_ros.geometry import Pose, yaw_of_quaternion
@@ -36,10 +36,6 @@ from alpamayo_ros.msg import DrivingPlan
 # Between two looks at the watchdog, and at the route (s).
 WATCH_PERIOD, ROUTE_PERIOD = 0.05, 0.5
 LATEST = 1
-LONGEST_WAIT = 0.2
-CLOCK_JUMP = JumpThreshold(
-    min_forward=Duration(seconds=1.0), min_backward=Duration(nanoseconds=-1), on_clock_change=True
-)
 
 
 class AutowareBridge(Node):
@@ -229,22 +225,5 @@ def _status(name: str, level: bytes, message: str, values: Mapping[str, object])
 
 def main(argv: list[str]) -> int:
     """Runs the bridge until it is told to end; everything in `argv` goes to ROS."""
-    import rclpy
-
-    rclpy.init(args=[sys.argv[0], *(argv if "--ros-args" in argv else ["--ros-args", *argv])])
-    node = None
-    try:
-        node = AutowareBridge()
-        # rclpy may miss the wake-up of a signal, and where /clock stands still no timer of ours wakes it.
-        while rclpy.ok():
-            rclpy.spin_once(node, timeout_sec=LONGEST_WAIT)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except (MissingMessages, ValueError) as error:
-        print(f"autoware_bridge: {error}", file=sys.stderr)
-        return 1
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    arguments = [sys.argv[0], *(argv if "--ros-args" in argv else ["--ros-args", *argv])]
+    return run("autoware_bridge", AutowareBridge, (MissingMessages, ValueError), arguments)

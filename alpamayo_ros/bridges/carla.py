@@ -23,8 +23,8 @@ from alpamayo_ros import params
 from alpamayo_ros.bridges import carla_topics
 from alpamayo_ros.bridges.carla_follow import Follower, Odometry, Pedals
 from alpamayo_ros.bridges.carla_options import FOLLOWER
-from alpamayo_ros.bridges.carla_run import run
 from alpamayo_ros.bridges.carla_vehicle import Vehicle, WheelsUnknown, vehicle_of_wheels
+from alpamayo_ros.bridges.run import run
 from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.geometry import Pose
 from alpamayo_ros.messages import stamp_ns, time_msg

@@ -22,7 +22,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from alpamayo_ros import params
 from alpamayo_ros.bridges import carla_axes, carla_topics
 from alpamayo_ros.bridges.carla_options import ODOMETRY
-from alpamayo_ros.bridges.carla_run import run
+from alpamayo_ros.bridges.run import run
 from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.geometry import Pose
 from alpamayo_ros.messages import time_msg

@@ -1,7 +1,6 @@
 """The bridge as a node over real DDS, beside a rig that plays localization, the driver and Autoware."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
+from waiting import wait_for
 
 from alpamayo_ros.bridges.autoware import AutowareBridge
 from alpamayo_ros.bridges.autoware_topics import NAMINGS, remappings
@@ -30,16 +30,6 @@ from alpamayo_ros.msg import DrivingPlan
 NAMES = NAMINGS["autoware"]
 MS = 1_000_000
 START = 1_000_000_000_000
-
-
-def wait_for(condition, timeout=10.0):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"not within {timeout} s: {condition}")
 
 
 class Rig:

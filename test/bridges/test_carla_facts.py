@@ -12,6 +12,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
+from waiting import wait_for
 
 from alpamayo_ros.bridges import carla_topics
 from alpamayo_ros.bridges.carla import CarlaFollower
@@ -68,19 +69,12 @@ def graph():
     rclpy.try_shutdown()
 
 
-def until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
 @pytest.mark.parametrize("topic", PUBLISHED)
 def test_types_and_qos_of_what_the_simulator_publishes(graph, topic):
     kind, durability, depth, listeners = PUBLISHED[topic]
     (said,) = [said for said in dress.Carla(ROLE).says if said.topic == topic]
     assert said.depth == depth
-    assert until(lambda: graph.world.get_publishers_info_by_topic(topic))
+    assert wait_for(lambda: graph.world.get_publishers_info_by_topic(topic))
     (publisher,) = graph.world.get_publishers_info_by_topic(topic)
     assert publisher.topic_type == kind
     assert (publisher.qos_profile.reliability, publisher.qos_profile.durability) == (RELIABLE, durability)
@@ -90,11 +84,11 @@ def test_types_and_qos_of_what_the_simulator_publishes(graph, topic):
         assert all(info.topic_type == kind for info in infos)
         return {info.node_name: info.qos_profile.reliability for info in infos if info.node_name in listeners}
 
-    assert until(lambda: heard() == listeners), heard()
+    assert wait_for(lambda: heard() == listeners), heard()
 
 
 def test_type_and_qos_of_the_command(graph):
-    assert until(lambda: graph.world.get_publishers_info_by_topic(COMMAND))
+    assert wait_for(lambda: graph.world.get_publishers_info_by_topic(COMMAND))
     (publisher,) = graph.world.get_publishers_info_by_topic(COMMAND)
     (subscription,) = graph.world.get_subscriptions_info_by_topic(COMMAND)
     for endpoint, node in ((publisher, "carla_follower"), (subscription, "alpamayo_world")):
@@ -217,7 +211,7 @@ def listened(kind, topic, durability, sender, send):
     late.create_subscription(kind, topic, heard.append, QoSProfile(depth=1, durability=durability))
     for node in (sender, late):
         executor.add_node(node)
-    assert until(lambda: sender.count_subscribers(topic) and late.count_publishers(topic))
+    assert wait_for(lambda: sender.count_subscribers(topic) and late.count_publishers(topic))
     deadline = time.monotonic() + 10
     while not heard and time.monotonic() < deadline:
         send()

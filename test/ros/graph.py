@@ -22,6 +22,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
+from waiting import wait_for
 
 from alpamayo_ros.contract import CAMERA_ROLES
 from alpamayo_ros.messages import stamp_ns, time_msg
@@ -34,17 +35,6 @@ def jpeg(number: int, height: int = 16, width: int = 24) -> bytes:
     """A grey picture; no two numbers give the same bytes, as no two exposures of a camera do."""
     picture = np.full((height, width, 3), (7 * number) % 256, np.uint8)
     return cv2.imencode(".jpg", picture)[1].tobytes() + number.to_bytes(8, "little")
-
-
-def wait_for(condition, timeout: float = 10.0):
-    """The condition's first true value; an AssertionError after the timeout."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.0005)
-    raise AssertionError(f"not within {timeout} s: {condition}")
 
 
 class Graph:

@@ -6,7 +6,7 @@ import time
 import pytest
 from core.drives import START_NS, drive
 from ros import fake_policy
-from ros.graph import wait_for
+from waiting import wait_for
 
 MS = 1_000_000
 

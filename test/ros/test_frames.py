@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 from core.drives import START_NS, pose_at
-from ros.graph import wait_for
+from waiting import wait_for
 
 from alpamayo_ros.contract import Reason
 from alpamayo_ros.geometry import Pose, quaternion_from_yaw

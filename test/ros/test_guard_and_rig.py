@@ -9,8 +9,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from nav_msgs.msg import Odometry
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros import fake_policy
-from ros.graph import jpeg, wait_for
+from ros.graph import jpeg
 from sensor_msgs.msg import CameraInfo, CompressedImage
+from waiting import wait_for
 
 from alpamayo_ros.contract import CAMERA_ROLES
 from alpamayo_ros.world import wire

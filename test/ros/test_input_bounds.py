@@ -1,7 +1,8 @@
 """What is too large is refused by name before it is kept or decoded, and the node drives on."""
 
-from ros.graph import jpeg, wait_for
+from ros.graph import jpeg
 from sensor_msgs.msg import CompressedImage
+from waiting import wait_for
 
 
 def large(height, width):

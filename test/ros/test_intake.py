@@ -7,8 +7,8 @@ import time
 import pytest
 import rclpy
 from rclpy.serialization import serialize_message
-from ros.graph import wait_for
 from std_msgs.msg import String
+from waiting import wait_for
 
 from alpamayo_ros.buffers import Buffers, take_bytes, taker
 from alpamayo_ros.contract import CAMERA_ROLES

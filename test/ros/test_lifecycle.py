@@ -12,7 +12,7 @@ import pytest
 import yaml
 from rclpy.parameter import Parameter
 from ros import fake_policy
-from ros.graph import wait_for
+from waiting import wait_for
 
 from alpamayo_ros import params
 from alpamayo_ros.contract import CAMERA_ROLES

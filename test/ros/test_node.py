@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from core.drives import START_NS, drive, pose_at
 from ros import fake_policy
-from ros.graph import wait_for
+from waiting import wait_for
 
 from alpamayo_ros.contract import CAMERA_ROLES, PLAN_STEPS
 from alpamayo_ros.messages import stamp_ns

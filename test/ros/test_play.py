@@ -7,7 +7,8 @@ import pytest
 from core.bags import drive_bag
 from core.drives import drive
 from ros import fake_policy
-from ros.graph import jpeg, wait_for
+from ros.graph import jpeg
+from waiting import wait_for
 
 
 def play(path, *options):

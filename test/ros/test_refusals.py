@@ -8,8 +8,9 @@ import pytest
 from core.drives import START_NS, drive
 from diagnostic_msgs.msg import DiagnosticStatus
 from ros import fake_policy
-from ros.graph import jpeg, wait_for
+from ros.graph import jpeg
 from sensor_msgs.msg import CompressedImage
+from waiting import wait_for
 
 from alpamayo_ros.contract import Reason
 

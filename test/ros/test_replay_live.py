@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from ros.graph import wait_for
+from waiting import wait_for
 
 from alpamayo_ros.contract import CAMERA_ROLES
 from alpamayo_ros.messages import stamp_ns

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 import rclpy
 from rclpy.parameter import Parameter
-from ros.graph import wait_for
+from waiting import wait_for
 
 from alpamayo_ros.node import AlpamayoDriver
 from alpamayo_ros.paths import share

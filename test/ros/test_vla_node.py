@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from ros.graph import wait_for
+from waiting import wait_for
 
 CHECKPOINT = Path(__file__).parent.parent / "fixtures" / "alpamayo_r1_tiny" / "checkpoint"
 
