@@ -21,7 +21,7 @@ import numpy as np
 from alpamayo_ros.contract import REFERENCE_ROLE
 from alpamayo_ros.live import options as world
 from alpamayo_ros.replay.bag import Bag, BagError
-from alpamayo_ros.replay.rig import Rig, RigError, load_rig, propose_rig
+from alpamayo_ros.rig import Rig, RigError, load_rig, propose_rig
 from alpamayo_ros.transport import use_profile
 
 PYTHON = [sys.executable, "-m", "alpamayo_ros"]

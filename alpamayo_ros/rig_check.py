@@ -16,7 +16,7 @@ import numpy as np
 from alpamayo_ros.cdr import CdrError
 from alpamayo_ros.contract import CAMERA_ROLES, NotReady, Reason
 from alpamayo_ros.geometry import quaternion_to_matrix
-from alpamayo_ros.replay.projection import CameraModel, camera_model
+from alpamayo_ros.projection import CameraModel, camera_model
 from alpamayo_ros.serialized import CameraInfoIn, camera_info, transforms
 from alpamayo_ros.tf_buffer import TransformBuffer, TransformError
 

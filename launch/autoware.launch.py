@@ -12,7 +12,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from alpamayo_ros.bridges.autoware_topics import NAMINGS, driver_remappings, remappings
 from alpamayo_ros.paths import config
-from alpamayo_ros.replay.rig import load_rig
+from alpamayo_ros.rig import load_rig
 from alpamayo_ros.transport import VARIABLE, profile
 
 TOPICS = "Whose names to use: Autoware's (scenario: before 2026), its package alpamayo's, or the bridge's own."

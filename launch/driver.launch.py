@@ -11,7 +11,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from alpamayo_ros.paths import config
-from alpamayo_ros.replay.rig import load_rig
+from alpamayo_ros.rig import load_rig
 from alpamayo_ros.transport import VARIABLE, profile
 
 ARGUMENTS = (

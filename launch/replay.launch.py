@@ -21,8 +21,8 @@ from launch_ros.actions import Node
 
 from alpamayo_ros.paths import config
 from alpamayo_ros.replay.bag import Bag
-from alpamayo_ros.replay.rig import load_rig, propose_rig
 from alpamayo_ros.replay.transforms import TF, TF_STATIC
+from alpamayo_ros.rig import load_rig, propose_rig
 from alpamayo_ros.transport import VARIABLE, profile
 
 ARGUMENTS = (

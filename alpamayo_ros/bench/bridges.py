@@ -28,7 +28,7 @@ from alpamayo_ros.bridges import autoware_topics, carla_topics
 from alpamayo_ros.live import options as world
 from alpamayo_ros.live.topics import Topics, dress
 from alpamayo_ros.paths import config
-from alpamayo_ros.replay.rig import load_rig
+from alpamayo_ros.rig import load_rig
 from alpamayo_ros.transport import use_profile
 from alpamayo_ros.world import split
 

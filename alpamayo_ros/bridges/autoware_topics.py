@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alpamayo_ros.replay.rig import Rig
+from alpamayo_ros.rig import Rig
 
 # The bridge's own name -> the stack's. What is not listed keeps the bridge's name.
 #   autoware    Autoware since autoware_launch#1594 (2026)

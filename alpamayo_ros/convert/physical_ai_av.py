@@ -194,7 +194,7 @@ def check(clip: Clip, bag: Path) -> Check:
     from alpamayo_ros.history import centred
     from alpamayo_ros.replay.bag import Bag
     from alpamayo_ros.replay.lockstep import windows
-    from alpamayo_ros.replay.rig import propose_rig
+    from alpamayo_ros.rig import propose_rig
 
     values = params.defaults() | {"pick": "at_or_before"}
     ticks = images = others = 0

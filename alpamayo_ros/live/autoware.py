@@ -21,7 +21,7 @@ from alpamayo_ros.geometry import Pose, quaternion_from_yaw, yaw_of_quaternion
 from alpamayo_ros.live.drive import LiveDrive
 from alpamayo_ros.live.topics import Heard, Said, Sent
 from alpamayo_ros.paths import config
-from alpamayo_ros.replay.rig import load_rig
+from alpamayo_ros.rig import load_rig
 from alpamayo_ros.world import wire
 from alpamayo_ros.world.episode import START_NS
 from alpamayo_ros.world.follower import Path

@@ -26,8 +26,8 @@ from alpamayo_ros.replay.bag import Bag, BagError, Recorded
 from alpamayo_ros.replay.evaluate import Track
 from alpamayo_ros.replay.plain import deserialize
 from alpamayo_ros.replay.records import Planned, Record
-from alpamayo_ros.replay.rig import COMPRESSED, Rig
 from alpamayo_ros.replay.transforms import TF, TF_STATIC, BagTransforms
+from alpamayo_ros.rig import COMPRESSED, Rig
 from alpamayo_ros.tick import Decoding, Refused, Tick, TickRunner
 from alpamayo_ros.window import Window
 

@@ -16,9 +16,9 @@ from alpamayo_ros import policies
 from alpamayo_ros.replay import many, outputs
 from alpamayo_ros.replay.evaluate import merged
 from alpamayo_ros.replay.many import Outcome
-from alpamayo_ros.replay.rig import RigError
 from alpamayo_ros.replay.run import METRICS, REPORT, Progress, forget
 from alpamayo_ros.replay.setup import Setup, SetupError, check, parse_parameter
+from alpamayo_ros.rig import RigError
 
 # Seconds between lines of progress where the output is no terminal.
 LINE_EVERY = 10.0

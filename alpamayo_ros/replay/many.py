@@ -16,9 +16,9 @@ from typing import Any
 
 from alpamayo_ros.contract import Policy
 from alpamayo_ros.replay.bag import BagError
-from alpamayo_ros.replay.rig import RigError
 from alpamayo_ros.replay.run import Progress, replay
 from alpamayo_ros.replay.setup import Setup, SetupError, load_policy
+from alpamayo_ros.rig import RigError
 
 # How often a bag is tried whose worker died (out of memory, a lost machine).
 TRIES = 3

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from alpamayo_ros.geometry import Pose, interpolate_poses, yaw_of_quaternion
-from alpamayo_ros.replay.projection import CameraModel, draw_path
+from alpamayo_ros.projection import CameraModel, draw_path
 
 WIDTH, HEIGHT = 1600, 760
 PAPER, INK, FAINT, GRID = (18, 21, 28), (238, 240, 244), (140, 148, 160), (44, 50, 60)

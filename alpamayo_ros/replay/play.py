@@ -14,7 +14,7 @@ from pathlib import Path
 
 from alpamayo_ros.contract import CAMERA_ROLES, SECOND_NS
 from alpamayo_ros.replay.bag import Bag, BagError, Recorded
-from alpamayo_ros.replay.rig import Rig, RigError, load_rig, propose_rig
+from alpamayo_ros.rig import Rig, RigError, load_rig, propose_rig
 from alpamayo_ros.transport import use_profile
 
 TF_TOPICS = ("/tf", "/tf_static")

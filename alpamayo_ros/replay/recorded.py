@@ -11,11 +11,11 @@ import numpy as np
 
 from alpamayo_ros.contract import SECOND_NS
 from alpamayo_ros.geometry import Pose
+from alpamayo_ros.projection import CameraModel, camera_model
 from alpamayo_ros.replay.bag import Bag
 from alpamayo_ros.replay.plain import deserialize
-from alpamayo_ros.replay.projection import CameraModel, camera_model
-from alpamayo_ros.replay.rig import COMPRESSED, IMAGE, Rig
 from alpamayo_ros.replay.transforms import TF_STATIC, BagTransforms
+from alpamayo_ros.rig import COMPRESSED, IMAGE, Rig
 from alpamayo_ros.rig_check import info_topic
 from alpamayo_ros.tf_buffer import TransformError
 

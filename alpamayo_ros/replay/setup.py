@@ -15,10 +15,10 @@ import yaml
 from alpamayo_ros import params, policies
 from alpamayo_ros.contract import CAMERA_ROLES, REFERENCE_ROLE, Policy
 from alpamayo_ros.params import Value
+from alpamayo_ros.projection import CameraModel
 from alpamayo_ros.replay.bag import Bag
-from alpamayo_ros.replay.projection import CameraModel
 from alpamayo_ros.replay.recorded import cameras, image_topics
-from alpamayo_ros.replay.rig import Rig, load_rig, propose_rig
+from alpamayo_ros.rig import Rig, load_rig, propose_rig
 from alpamayo_ros.rig_check import view, warnings
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from alpamayo_ros.contract import CAMERA_ROLES, PLAN_PERIOD, SECOND_NS
 from alpamayo_ros.geometry import Pose, matrix_from_yaw, yaw_of_quaternion
+from alpamayo_ros.projection import CameraModel
 from alpamayo_ros.replay.evaluate import Driven, Judged
-from alpamayo_ros.replay.projection import CameraModel
 from alpamayo_ros.replay.records import Planned, Record
 
 # Every second waypoint is drawn in the cameras.

@@ -13,13 +13,13 @@ import numpy as np
 from alpamayo_ros.cdr import header_stamp_ns
 from alpamayo_ros.contract import REFERENCE_ROLE, SECOND_NS
 from alpamayo_ros.imaging import DECODERS, ImageError
+from alpamayo_ros.projection import CameraModel
 from alpamayo_ros.replay.bag import Bag, BagError
 from alpamayo_ros.replay.evaluate import Driven
 from alpamayo_ros.replay.picture import driven_in_ego, picture
-from alpamayo_ros.replay.projection import CameraModel
 from alpamayo_ros.replay.records import Record
-from alpamayo_ros.replay.rig import COMPRESSED
 from alpamayo_ros.replay.setup import Matched
+from alpamayo_ros.rig import COMPRESSED
 
 BEFORE, AFTER = 3.0, 6.4  # seconds of the drive around t0 that are shown
 

@@ -10,7 +10,7 @@ from alpamayo_ros.contract import CAMERA_ROLES
 from alpamayo_ros.imaging import decode_image
 from alpamayo_ros.observer import Observer, ObserverConfig
 from alpamayo_ros.paths import config
-from alpamayo_ros.replay.rig import load_rig
+from alpamayo_ros.rig import load_rig
 from alpamayo_ros.window import Window
 from alpamayo_ros.world import wire
 from alpamayo_ros.world.rig import RIG

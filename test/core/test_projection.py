@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alpamayo_ros.geometry import Pose, matrix_to_quaternion
-from alpamayo_ros.replay.projection import CameraModel, draw_path, ribbon
+from alpamayo_ros.projection import CameraModel, draw_path, ribbon
 
 # Optical axes (x right, y down, z forward) in the ego frame (x forward, y left, z up): REP-103.
 FORWARD = matrix_to_quaternion(np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]))

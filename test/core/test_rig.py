@@ -2,7 +2,7 @@ import pytest
 
 from alpamayo_ros.contract import CAMERA_ROLES
 from alpamayo_ros.paths import config
-from alpamayo_ros.replay.rig import COMPRESSED, IMAGE, ODOMETRY, Rig, RigError, load_rig, propose_rig
+from alpamayo_ros.rig import COMPRESSED, IMAGE, ODOMETRY, Rig, RigError, load_rig, propose_rig
 
 NAMED = {f"/sensing/camera/{role}/image_raw/compressed": COMPRESSED for role in CAMERA_ROLES}
 STATE = {"/localization/kinematic_state": ODOMETRY}

@@ -16,7 +16,7 @@ from alpamayo_ros.contract import CAMERA_ROLES
 from alpamayo_ros.replay.bag import Bag
 from alpamayo_ros.replay.journal import Journal
 from alpamayo_ros.replay.lockstep import Lockstep
-from alpamayo_ros.replay.rig import propose_rig
+from alpamayo_ros.rig import propose_rig
 
 
 def test_the_same_bag_gives_the_same_hash_with_one_thread_and_with_many(bag, replay, tmp_path):

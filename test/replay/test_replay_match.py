@@ -5,11 +5,11 @@ import pytest
 from core.bags import write_bag
 
 from alpamayo_ros.geometry import Pose, matrix_from_yaw, matrix_to_quaternion
+from alpamayo_ros.projection import CameraModel
 from alpamayo_ros.replay import plain
 from alpamayo_ros.replay.bag import Bag
-from alpamayo_ros.replay.projection import CameraModel
-from alpamayo_ros.replay.rig import COMPRESSED, IMAGE, ODOMETRY, STRING, RigError, load_rig, propose_rig
 from alpamayo_ros.replay.setup import Setup, match
+from alpamayo_ros.rig import COMPRESSED, IMAGE, ODOMETRY, STRING, RigError, load_rig, propose_rig
 from alpamayo_ros.rig_check import View, view, warnings
 from alpamayo_ros.world.rig import OPTICAL_IN_BODY, RIG
 

@@ -13,7 +13,7 @@ from alpamayo_ros.geometry import Pose, interpolate_poses
 from alpamayo_ros.replay import plain
 from alpamayo_ros.replay.bag import Bag
 from alpamayo_ros.replay.recorded import driven
-from alpamayo_ros.replay.rig import propose_rig
+from alpamayo_ros.rig import propose_rig
 
 
 @pytest.fixture(scope="module")
