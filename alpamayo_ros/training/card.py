@@ -198,8 +198,8 @@ def _short(tried: dict[str, Any], stopped: dict[str, Any]) -> str:
     plan, rule = stopped["plan"], stopped["rule_driver"]
     return f"""## Where it falls short
 
-- Families with failures: {"; ".join(families) or "none"}. {tried["episodes"]} episodes bound little: the intervals of
-  the three failures reach {highest:.1f} %.{SHORTENED if tried["episodes"] < LEAST_EPISODES else ""}
+- Families with failures: {"; ".join(families) or "none"}. Over all {tried["episodes"]} episodes the intervals
+  of the three failures reach {highest:.1f} %.{SHORTENED if tried["episodes"] < LEAST_EPISODES else ""}
 - **Bends.** The sentence for a bend that needs less speed comes late or not at all (recall {left:.1f} % to the left,
   {right:.1f} % to the right, mostly "keep" instead); {percent(drive["off_road"])} % of drives left the road.
 - **Pedestrians.** Beside the road a person is in the front camera only, a few pixels wide at 20 m: recall
