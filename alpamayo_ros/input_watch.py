@@ -7,7 +7,7 @@ No ROS here; a publisher is any hashable value.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
 from alpamayo_ros.contract import CAMERA_ROLES, NotReady, Reason
 
@@ -15,7 +15,7 @@ from alpamayo_ros.contract import CAMERA_ROLES, NotReady, Reason
 ALONE = 0.4
 # Messages a second that no honest source of a kind exceeds; cameras go to 60 Hz, odometry to 400 Hz.
 MOST_CAMERA, MOST_ODOMETRY, MOST_TEXT = 80, 600, 20
-# Messages of all kinds are counted over this long (s).
+# A stream's rate is that of the last so many seconds, and a flood is named once in so many.
 COUNTED = 0.5
 # The reference camera is silent after this long (s), or after so many of its own steps where it is slower.
 SILENT, SILENT_STEPS = 0.6, 5.0
@@ -37,7 +37,8 @@ class InputWatch:
         self._reference, self._simulated = reference, simulated
         self._heard: dict[str, dict[Hashable, float]] = {}
         self._arrivals: dict[str, int] = {}
-        self._counted_since: float | None = None
+        self._counts: deque[tuple[float, dict[str, int]]] = deque()
+        self._flood_said = float("-inf")
         self._frames: deque[float] = deque(maxlen=PACE)
         self._stamp_ns: int | None = None
         self._silent_said = float("-inf")
@@ -90,24 +91,27 @@ class InputWatch:
             return []
         self._frames.clear()  # what waits in the queues has another pace
         self._clock = None
-        self._counted_since = None
+        self._counts.clear()
         detail = "this process was not run: stopped, or the machine is overloaded"
         return [NotReady(Reason.PROCESS_STALLED, "", detail, {"for": now - self._looked})]
 
     def _floods(self, now: float) -> list[NotReady]:
-        if self._counted_since is None:
-            self._counted_since, self._arrivals = now, {}
+        self._counts.append((now, dict(self._arrivals)))
+        while len(self._counts) > 1 and now - self._counts[1][0] >= COUNTED:
+            self._counts.popleft()
+        since, before = self._counts[0]
+        over = now - since
+        if over < COUNTED or now - self._flood_said < COUNTED:
             return []
-        over = now - self._counted_since
-        if over < COUNTED:
-            return []
-        rates: Mapping[str, float] = {stream: count / over for stream, count in self._arrivals.items()}
-        self._counted_since, self._arrivals = now, {}
-        return [
+        rates = {stream: (count - before.get(stream, 0)) / over for stream, count in self._arrivals.items()}
+        found = [
             NotReady(Reason.STREAM_FLOOD, stream, "more messages than any such source sends", {"rate": rate})
             for stream, rate in rates.items()
             if rate > _most(stream)
         ]
+        if found:
+            self._flood_said = now
+        return found
 
     def _clock_stands(self, now: float, clock_ns: int) -> list[NotReady]:
         if not self._simulated:

@@ -4,7 +4,8 @@ It takes one JSON object a line on its standard input and answers likewise:
 
     {"begin": KIND, "seed": N}   spoil what is sent from now on     -> {"began": monotonic, "stamp": ns, "about": ...}
     {"end": true}                send the truth again               -> {"ended": monotonic, "stamp": ns}
-    {"say": TEXT}                publish a command
+    {"say": TEXT}                publish a command               -> {"said": monotonic, "stamp": ns}
+    {"heard": true}              when all streams have a reader  -> {"heard": monotonic, "stamp": ns, "failed": TEXT}
     {"quit": true}
 """
 
@@ -38,6 +39,8 @@ FRAME_STEPS, TF_STEPS = 10, 5
 SIMULATED_START_NS = 1000 * SECOND_NS
 # A process that was stopped does not send what it has missed (steps).
 MISSED = 25
+# How long DDS may take to introduce readers (s).
+HEARD_WITHIN = 15.0
 MAP = "map"
 MAP_TO_ODOM = (100.0, -50.0, 0.3)  # x, y, yaw of odom in map
 
@@ -102,6 +105,10 @@ class Feed:
 
     def end_publisher(self, stream: str, name: str) -> None:
         self.node.destroy_publisher(self.publishers.pop((stream, name)))
+
+    def heard(self) -> bool:
+        """Whether DDS has introduced a reader to every camera and to the odometry."""
+        return all(self.publishers[stream, ""].get_subscription_count() for stream in (*CAMERA_ROLES, "odometry"))
 
     def topic(self, stream: str) -> str:
         if stream in CAMERA_ROLES:
@@ -233,7 +240,7 @@ def run(feed: Feed, orders: queue.Queue) -> None:
 
     offset = SIMULATED_START_NS // STEP_NS if feed.simulated else time.time_ns() // STEP_NS
     began = time.monotonic()
-    number = 0
+    number, patience = 0, None
     while True:
         now = time.monotonic()
         due = int((now - began) * SECOND_NS) // STEP_NS
@@ -241,12 +248,18 @@ def run(feed: Feed, orders: queue.Queue) -> None:
         while number <= due:
             feed.step(offset + number, now)
             number += 1
+        if patience is not None and (feed.heard() or now > patience):
+            failed = "" if feed.heard() else f"nobody reads the new sensors after {HEARD_WITHIN:g} s"
+            patience = None
+            _answer(heard=now, stamp=feed.stamp(offset + number), failed=failed)
         while not orders.empty():
             order = orders.get()
             at = {"stamp": feed.stamp(offset + number)}
             if "quit" in order:
                 return
-            if "begin" in order:
+            if "heard" in order:
+                patience = now + HEARD_WITHIN
+            elif "begin" in order:
                 feed.spoil = SPOILERS[order["begin"]](random.Random(f"{order['begin']} {order['seed']}"), feed)
                 _answer(began=time.monotonic(), about=feed.spoil.about, **at)
             elif "end" in order:
