@@ -211,20 +211,51 @@ def _streams():
                 programs = rows // (2 if gated else 1) / block_n * splits
                 if not 60 <= programs <= 600:
                     continue
-                for pdl in (False, True) if (block_n, warps, stages) == (64, 4, 4) else (False,):
 
-                    def call(w, size=(block_n, block_k, stages, warps), splits=splits, pdl=pdl):
-                        options = dict(zip(("block_n", "block_k", "stages", "warps"), size, strict=True))
-                        return stream(x, w, gated=gated, splits=splits, pdl=pdl, **options)
+                def call(w, size=(block_n, block_k, stages, warps), splits=splits):
+                    options = dict(zip(("block_n", "block_k", "stages", "warps"), size, strict=True))
+                    return stream(x, w, gated=gated, splits=splits, **options)
 
-                    setting = f"{name}/n{block_n}k{block_k}s{stages}w{warps}x{splits}{'p' if pdl else ''}"
-                    try:
-                        micro = microseconds([lambda w=w: call(w) for w in weights])
-                        found = call(weights[0])
-                        error = _error(found.sum(0) if splits > 1 else found, wanted)
-                        yield _line(setting, micro, rows * columns * 2, error)
-                    except Exception as problem:
-                        yield {"kernel": setting, "failed": repr(problem)[:300]}
+                setting = f"{name}/n{block_n}k{block_k}s{stages}w{warps}x{splits}"
+                yield _product(setting, call, weights, wanted)
+
+
+def _rings():
+    from alpamayo_ros.vla.engine.kernels.ring import ring
+
+    for name, (rows, columns, gated) in {
+        "expert qkv": (4096, 2048, False),
+        "expert out": (2048, 2048, False),
+        "expert gate_up": (16512, 2048, True),
+        "expert down": (2048, 8256, False),
+    }.items():
+        weights = _copies(rows, columns)
+        x, matrix = _random(64, columns), Matrix(weights[0])
+        wanted = twins.gate_up(x, matrix) if gated else twins.linear(x, matrix)
+        for block_n, stages in ((64, 5), (64, 6)) if gated else ((64, 6), (64, 8), (128, 5)):
+            for splits in (1,) if gated else (1, 2, 4, 8):
+                if not 60 <= rows // (2 if gated else 1) // block_n * splits <= 600:
+                    continue
+                for launched, options in {"": {}, "pe": {"pdl": True, "late": False}, "pl": {"pdl": True}}.items():
+
+                    def call(w, block_n=block_n, stages=stages, splits=splits, options=options):
+                        return ring(x, w, gated=gated, splits=splits, block_n=block_n, stages=stages, **options)
+
+                    setting = f"{name}/n{block_n}s{stages}x{splits}{launched}"
+                    yield _product(setting, call, weights, wanted)
+
+
+def _product(
+    setting: str, call: Callable[[torch.Tensor], torch.Tensor], weights: list[torch.Tensor], wanted: torch.Tensor
+) -> dict[str, Any]:
+    """The line of one product that may come in parts."""
+    try:
+        micro = microseconds([lambda w=w: call(w) for w in weights])
+        found = call(weights[0])
+        error = _error(found.sum(0) if found.dim() == 3 else found, wanted)
+        return _line(setting, micro, weights[0].numel() * 2, error)
+    except Exception as problem:
+        return {"kernel": setting, "failed": repr(problem)[:300]}
 
 
 def _heads(rows: int, heads: int, tokens: int, dtype: torch.dtype):
@@ -289,7 +320,7 @@ def _rows():
     x, parts, gain = _random(64, 2048, dtype=torch.float32), _random(4, 64, 2048, dtype=torch.float32), _random(2048)
     found, wanted = rows.add_norm(x, parts, gain, 1e-6), twins.add_norm(x, parts, gain, 1e-6)
     for pdl in (False, True):
-        micro = microseconds([lambda: rows.add_norm(x, parts, gain, 1e-6, pdl)] * 20)
+        micro = microseconds([lambda: rows.add_norm(x, parts, gain, 1e-6, pdl=pdl)] * 20)
         yield _line(f"add_norm64{'p' if pdl else ''}", micro, 6 * x.numel() * 4, _error(found[1], wanted[1]))
     x, delta, gain = _random(_PROMPT, 4096), _random(_PROMPT, 4096), _random(4096)
     found, wanted = rows.add_norm(x, delta, gain, 1e-6), twins.add_norm(x, delta, gain, 1e-6)
@@ -383,9 +414,10 @@ PARTS = {
     "prefill_attention": _prefill_attentions,
     "products": _products,
     "stream": _streams,
+    "ring": _rings,
 }
 
-COMPILED = ("attention", "gemv", "stream")
+COMPILED = ("attention", "gemv", "stream", "ring")
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

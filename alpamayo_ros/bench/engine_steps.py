@@ -39,9 +39,9 @@ def lines(loaded: Loaded, samples: int) -> Iterator[dict[str, Any]]:
         wanted = {}
         arrangements = {
             "twins": twins,
-            "no dependent launch": Fused(False, False),
-            "dependent launch": Fused(True, False),
-            "dependent launch, streams too": Fused(True, True),
+            "no dependent launch": Fused(pdl=False),
+            "dependent launch": Fused(),
+            "dependent launch, ring": Fused(ring=True),
         }
         for name, ops in arrangements.items():
             store.begin(_PROMPT, -2592)

@@ -131,14 +131,14 @@ def test_every_way_to_flow_and_to_decode_computes_what_the_twin_computes(heads):
         gains = 1 + 0.1 * some(head), 1 + 0.1 * some(head)
         state = torch.tensor([611, 6, -3, 0, 0], dtype=torch.int32, device="cuda")
         counts = torch.arange(5, 5 + rows, dtype=torch.int32, device="cuda")
-        table, then = (angles.cos(), angles.sin()), some(1024, queries * head)
+        table = angles.cos(), angles.sin()
         qkv = some(rows * tokens, (queries + 2 * kv) * head)
-        given = qkv, *gains, 1e-6, *table, prompt, own, state, counts, counts + 40, then, then
+        given = qkv, *gains, 1e-6, *table, prompt, own, state, counts, counts + 40
         wanted = twins.flow_attention(*given)
         for way in Fused().ways("flow", rows):
             assert off([way.flow_attention(*given)], [wanted]) < 5e-3, way
         table = [part.bfloat16() for part in table]
-        given = qkv[:rows], *gains, 1e-6, *table, prompt, own, state, then
+        given = qkv[:rows], *gains, 1e-6, *table, prompt, own, state
         wanted = twins.decode_attention(*given)
         ways = Fused().ways("decode", rows)
         found = [way.decode_attention(*given) for way in ways]
@@ -146,7 +146,7 @@ def test_every_way_to_flow_and_to_decode_computes_what_the_twin_computes(heads):
 
 
 def test_every_way_to_multiply_few_rows_computes_what_the_twin_computes():
-    """The weights of each product are fetched while the one before runs, which must change none of them."""
+    """At the released sizes, which all ways are tuned for, one product after the other as in the flow."""
     import torch
 
     from alpamayo_ros.vla.engine.kernels.fused import Fused
@@ -161,12 +161,32 @@ def test_every_way_to_multiply_few_rows_computes_what_the_twin_computes():
     x, h, gain = some(64, 2048).float(), some(64, 2048), 1 + some(2048, scale=0.1)
 
     def layer(ops):
-        total, normed = ops.add_norm(x, ops.linear_parts(h, out), gain, 1e-6, gate_up.weight)
-        return ops.add_norm(total, ops.linear_parts(ops.gate_up(normed, gate_up), down), gain, 1e-6, out.weight)
+        total, normed = ops.add_norm(x, ops.linear_parts(h, out), gain, 1e-6)
+        return ops.add_norm(total, ops.linear_parts(ops.gate_up(normed, gate_up), down), gain, 1e-6)
 
     wanted = layer(twins)
     for way in Fused().ways("flow", 1):
         assert off(layer(way), wanted) < 5e-3, way
+
+
+@pytest.mark.parametrize("pdl", [False, True])
+def test_the_ring_computes_what_the_twins_compute_and_always_the_same(pdl):
+    """Each split and slot at the released sizes: the last of down's splits has fewer steps than the others."""
+    import torch
+
+    from alpamayo_ros.vla.engine.kernels.fused import _RING
+    from alpamayo_ros.vla.engine.kernels.ring import ring
+    from alpamayo_ros.vla.engine.weights import Matrix
+
+    generator = torch.Generator("cuda").manual_seed(0)
+    for (count, rows, columns), options in _RING.items():
+        x = torch.randn(count, columns, device="cuda", generator=generator).bfloat16()
+        weight = (0.02 * torch.randn(rows, columns, device="cuda", generator=generator)).bfloat16()
+        gated = rows == 16512
+        wanted = (twins.gate_up if gated else twins.linear_parts)(x, Matrix(weight))
+        found = [ring(x, weight, gated=gated, pdl=pdl, **options) for _ in range(8)]
+        assert off([summed(found[0])], [wanted]) < 5e-3, (rows, columns)
+        assert all(torch.equal(one, found[0]) for one in found)
 
 
 @pytest.mark.parametrize("products", ["fp8", "int8"])

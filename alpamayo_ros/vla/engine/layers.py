@@ -24,9 +24,9 @@ def read_tokens(ops: Any, stack: Stack, head: Matrix, x: torch.Tensor, tables: T
     for index, layer in enumerate(layers):
         qkv = ops.linear(h, layer.qkv)
         seen = _attend(ops, layer, eps, qkv, tables, store, index)
-        x, h = ops.add_norm(x, ops.linear_parts(seen, layer.out), layer.post_gain, eps, layer.gate_up.weight)
+        x, h = ops.add_norm(x, ops.linear_parts(seen, layer.out), layer.post_gain, eps)
         gated = ops.gate_up(h, layer.gate_up)
-        x, h = ops.add_norm(x, ops.linear_parts(gated, layer.down), _next_gain(stack, index), eps, _next(stack, index))
+        x, h = ops.add_norm(x, ops.linear_parts(gated, layer.down), _next_gain(stack, index), eps)
     return ops.linear(h, head)
 
 
@@ -41,9 +41,8 @@ def _read_one(ops: Any, stack: Stack, head: Matrix, x: torch.Tensor, tables: Tab
 
 def _attend(ops: Any, layer, eps: float, qkv: torch.Tensor, tables: Tables, store: Store, index: int) -> torch.Tensor:
     return ops.decode_attention(
-        qkv, layer.q_gain, layer.k_gain, eps, *tables, store.prompt(index), store.own(index), store.state,
-        layer.out.weight,
-    )  # fmt: skip
+        qkv, layer.q_gain, layer.k_gain, eps, *tables, store.prompt(index), store.own(index), store.state
+    )
 
 
 def read_waypoints(
@@ -60,19 +59,14 @@ def read_waypoints(
         qkv = ops.linear(h, layer.qkv)
         seen = ops.flow_attention(
             qkv, layer.q_gain, layer.k_gain, eps, *tables, store.prompt(index), store.own(index), store.state,
-            counts, starts, layer.out.weight, layer.gate_up.weight,
+            counts, starts,
         )  # fmt: skip
-        x, h = ops.add_norm(x, ops.linear_parts(seen, layer.out), layer.post_gain, eps, layer.gate_up.weight, True)
+        x, h = ops.add_norm(x, ops.linear_parts(seen, layer.out), layer.post_gain, eps)
         gated = ops.gate_up(h, layer.gate_up)
-        x, h = ops.add_norm(x, ops.linear_parts(gated, layer.down), _next_gain(stack, index), eps, _next(stack, index))
+        x, h = ops.add_norm(x, ops.linear_parts(gated, layer.down), _next_gain(stack, index), eps)
     return h
 
 
 def _next_gain(stack: Stack, index: int) -> torch.Tensor:
     """Of the norm after a layer's last product."""
     return stack.layers[index + 1].input_gain if index + 1 < len(stack.layers) else stack.gain
-
-
-def _next(stack: Stack, index: int) -> torch.Tensor | None:
-    """The weights of the next layer's first product."""
-    return stack.layers[index + 1].qkv.weight if index + 1 < len(stack.layers) else None

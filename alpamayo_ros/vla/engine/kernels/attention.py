@@ -12,8 +12,6 @@ import triton
 import triton.language as tl
 
 from alpamayo_ros.vla.engine.kernels.common import (
-    ahead,
-    fetch,
     gains,
     launch,
     normed_halves,
@@ -23,8 +21,6 @@ from alpamayo_ros.vla.engine.kernels.common import (
 )
 
 DECODE_SPLITS = 15
-# Keys that are asked for together where the cache is filled before they are needed.
-KEYS = tl.constexpr(16)
 
 
 @triton.jit
@@ -63,18 +59,15 @@ def _attend(q_low, q_high, k_low, k_high, v, seen, scale, top, total, out):
 @triton.jit
 def _decode(
     x_ptr, q_gain_ptr, k_gain_ptr, cos_ptr, sin_ptr, pk_ptr, pv_ptr, ok_ptr, ov_ptr, state_ptr, part_ptr, top_ptr,
-    total_ptr, next_ptr, next_rows, next_stride, next_size, rows, capacity, slots, eps, scale,
+    total_ptr, rows, capacity, slots, eps, scale,
     HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, HALF_P: tl.constexpr, QUERIES: tl.constexpr,
-    BLOCK: tl.constexpr, SPLITS: tl.constexpr, FETCH: tl.constexpr, PDL: tl.constexpr,
+    BLOCK: tl.constexpr, SPLITS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     kv, split = tl.program_id(0), tl.program_id(1)
     half: tl.constexpr = HEAD // 2
     group: tl.constexpr = HEADS // KV
     width: tl.constexpr = (HEADS + 2 * KV) * HEAD
     d, whole, spread = tl.arange(0, HALF_P), tl.arange(0, 2 * HALF_P), tl.arange(0, BLOCK)
-    if FETCH:
-        program = kv * tl.num_programs(1) + split
-        fetch(next_ptr, program, KV * tl.num_programs(1), next_rows, next_stride, next_size)
     q_gain_low, q_gain_high = gains(q_gain_ptr, d, half)
     k_gain_low, k_gain_high = gains(k_gain_ptr, d, half)
     wait(PDL)
@@ -139,15 +132,11 @@ def _decode(
 @triton.jit
 def _flow(
     x_ptr, q_gain_ptr, k_gain_ptr, cos_ptr, sin_ptr, pk_ptr, pv_ptr, ok_ptr, ov_ptr, state_ptr, count_ptr, start_ptr,
-    part_ptr, top_ptr, total_ptr, next_ptr, next_rows, next_stride, next_size, later_ptr, later_rows, later_stride,
-    later_size, capacity, slots, eps, scale,
+    part_ptr, top_ptr, total_ptr, capacity, slots, eps, scale,
     HEADS: tl.constexpr, KV: tl.constexpr, HEAD: tl.constexpr, HALF_P: tl.constexpr, TOKENS: tl.constexpr,
-    PACKED: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr, FETCH: tl.constexpr, PDL: tl.constexpr,
+    PACKED: tl.constexpr, BLOCK: tl.constexpr, SPLITS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
-    """A program has the waypoints of PACKED heads, which share their keys, one after the other.
-
-    Attention leaves the memory idle, so what is multiplied with next is fetched meanwhile.
-    """
+    """A program has the waypoints of PACKED heads, which share their keys, one after the other."""
     groups: tl.constexpr = HEADS // PACKED
     row, first_head, split = tl.program_id(0) // groups, tl.program_id(0) % groups * PACKED, tl.program_id(1)
     half: tl.constexpr = HEAD // 2
@@ -166,14 +155,6 @@ def _flow(
         end = tl.load(count_ptr + row)
         k_ptr, v_ptr = ok_ptr, ov_ptr
         base = (row * KV + kv).to(tl.int64) * slots * HEAD
-    if FETCH:
-        # What is looked at comes first.
-        keys = (end - begin) // KEYS
-        fetch(k_ptr + base + begin * HEAD, 0, 1, keys, KEYS * HEAD * 2, KEYS * HEAD * 2)
-        fetch(v_ptr + base + begin * HEAD, 0, 1, keys, KEYS * HEAD * 2, KEYS * HEAD * 2)
-        program, programs = tl.program_id(0) * tl.num_programs(1) + split, tl.num_programs(0) * tl.num_programs(1)
-        fetch(next_ptr, program, programs, next_rows, next_stride, next_size)
-        fetch(later_ptr, program, programs, later_rows, later_stride, later_size)
     d, whole, spread = tl.arange(0, HALF_P), tl.arange(0, 2 * HALF_P), tl.arange(0, BLOCK)
     query = tl.arange(0, PACKED * TOKENS)
     token, head = query % TOKENS, first_head + query // TOKENS
@@ -262,8 +243,6 @@ def decode_attention(
     own: tuple[torch.Tensor, torch.Tensor],
     state: torch.Tensor,
     pdl: bool = False,
-    then: torch.Tensor | None = None,
-    most: int = 0,
     splits: int = DECODE_SPLITS,
     block: int = 64,
     warps: int = 4,
@@ -275,7 +254,6 @@ def decode_attention(
         cos, sin: (P, hd / 2) tables by position.
         prompt: keys and values, (KV, capacity, hd); own: (R, KV, slots, hd).
         state: int32, at least (prompt length, step, rope delta).
-        then: weights of which `most` bytes are fetched for the product after this.
 
     Returns:
         (R, H hd).
@@ -285,11 +263,10 @@ def decode_attention(
     part, top, total = _parts(rows * heads, splits + 1, 1, head, qkv.device)
     y = torch.empty((rows, heads * head), dtype=torch.bfloat16, device=qkv.device)
     queries = max(16, power_of_2(rows * heads // kv))
-    following, *fetched = ahead(then, most)
     _decode[(kv, splits + rows)](
-        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, part, top, total, following, *fetched, rows, capacity,
-        slots, eps, head**-0.5 * _LOG2E, heads, kv, head, power_of_2(head // 2), queries, block, splits,
-        following is not None, num_warps=warps, **launch(pdl),
+        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, part, top, total, rows, capacity, slots, eps,
+        head**-0.5 * _LOG2E, heads, kv, head, power_of_2(head // 2), queries, block, splits,
+        num_warps=warps, **launch(pdl),
     )  # fmt: skip
     _combine[(rows * heads, 1)](
         part, top, total, y, heads, head, power_of_2(head), 1, 1, splits + 1, num_warps=4, **launch(pdl)
@@ -310,10 +287,6 @@ def flow_attention(
     counts: torch.Tensor,
     starts: torch.Tensor,
     pdl: bool = False,
-    then: torch.Tensor | None = None,
-    most: int = 0,
-    later: torch.Tensor | None = None,
-    most_later: int = 0,
     packed: int = 1,
     splits: int = 7,
     block: int = 64,
@@ -325,8 +298,6 @@ def flow_attention(
         qkv: (R N, (H + 2 KV) hd) bfloat16 products, not yet normed; N a power of two of at least 16.
         cos, sin: (P, hd / 2) float32 tables by position.
         counts: (R,) int32, how many of a row's own slots are seen; starts: (R,) position of its first waypoint.
-        then, later: weights of which `most` and `most_later` bytes are fetched, for the product after this and for the
-            next one.
         packed: query heads of a program, which share their keys.
 
     Returns:
@@ -338,13 +309,10 @@ def flow_attention(
     part, top, total = _parts(rows * heads, splits + 1, tokens, head, qkv.device)
     y = torch.empty((rows * tokens, heads * head), dtype=torch.bfloat16, device=qkv.device)
     packed = min(packed, heads // kv)
-    following, *fetched = ahead(then, most)
-    further, *fetched_later = ahead(later, most_later)
     _flow[(rows * heads // packed, splits + 1)](
-        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, counts, starts, part, top, total, following, *fetched,
-        following if further is None else further, *fetched_later, capacity, slots, eps, head**-0.5 * _LOG2E, heads, kv,
-        head, power_of_2(head // 2), tokens, packed, block, splits, following is not None, num_warps=warps,
-        **launch(pdl),
+        qkv, q_gain, k_gain, cos, sin, *prompt, *own, state, counts, starts, part, top, total, capacity, slots, eps,
+        head**-0.5 * _LOG2E, heads, kv, head, power_of_2(head // 2), tokens, packed, block, splits,
+        num_warps=warps, **launch(pdl),
     )  # fmt: skip
     each = 8
     _combine[(rows * heads, tokens // each)](

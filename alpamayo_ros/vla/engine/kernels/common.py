@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 import triton
 import triton.language as tl
 
@@ -62,39 +61,6 @@ def rotated_halves(low, high, cos, sin, WIDE: tl.constexpr):
     turned_low = rounded(low * cos) - rounded(high * sin)
     turned_high = rounded(high * cos) + rounded(low * sin)
     return turned_low.to(tl.bfloat16), turned_high.to(tl.bfloat16)
-
-
-@triton.jit
-def fetch(ptr, program, programs, rows, stride, size):
-    """Asks for the first `size` (a multiple of 16) bytes of rows to be brought to the L2 cache; nobody waits for them.
-
-    `stride`: bytes from row to row. Each of the `programs` programs asks for its share. Compute capability 9.0.
-    """
-    each = tl.cdiv(rows, programs)
-    for start in range(0, each, 128):
-        here = start + tl.arange(0, 128)
-        row = program * each + here
-        address = ptr.to(tl.int64) + row.to(tl.int64) * stride
-        wanted = tl.where((here < each) & (row < rows), size, 0)
-        tl.inline_asm_elementwise(
-            "{ .reg .pred p; setp.ne.s32 p, $2, 0; @p cp.async.bulk.prefetch.L2.global [$1], $2; mov.u32 $0, 0; }",
-            "=r,l,r", [address, wanted], dtype=tl.int32, is_pure=False, pack=1,
-        )  # fmt: skip
-
-
-def ahead(weight: torch.Tensor | None, most: int, begun: int = 0) -> tuple[torch.Tensor | None, int, int, int]:
-    """What `fetch` takes for up to `most` bytes of (N, K) weights: columns of all rows, after those of `begun` bytes.
-
-    Rows, bytes from row to row, and bytes of a row follow the weights; these are None where there are none to fetch.
-    """
-    if weight is None:
-        return None, 0, 0, 0
-    rows, stride = weight.shape[0], weight.shape[1] * weight.element_size()
-    first = min(stride, begun // rows) // 128 * 128
-    count = min(stride - first, most // rows) // 128 * 128
-    if not count or stride % 16:
-        return None, 0, 0, 0
-    return weight[:, first // weight.element_size() :], rows, stride, count
 
 
 def launch(pdl: bool) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _GEMV = {
 }
 # Few rows' products, by (M, N, K); None is the library's.
 _STREAM = {
-    (64, 4096, 2048): _stream(64, 64, 6),
+    (64, 4096, 2048): None,
     (64, 2048, 2048): _stream(64, 64, 6, 4),
     (64, 16512, 2048): _stream(64, 64, 6),
     (64, 2048, 8256): _stream(64, 64, 6, 4),
@@ -40,49 +40,29 @@ _STREAM = {
     (6, 24576, 4096): _stream(64, 64, 4),
     (6, 4096, 12288): _stream(64, 128, 3, 4),
 }
-_LIBRARY = {(64, 4096, 2048)}
-
-_MB = 1 << 20
-# Bytes fetched ahead, the same for the product after the next, streams that start early, what they fetch of a row
-# meanwhile, the library's products, and the attention's packed heads, splits and warps.
-_FLOW_OF_ONE = (
-    (0, 0, False, 0, True, 1, 7, 4),
-    (12 * _MB, 0, False, 0, True, 1, 7, 4),
-    (16 * _MB, 12 * _MB, False, 0, True, 1, 7, 4),
-    (12 * _MB, 0, True, 512, True, 1, 7, 4),
-    (16 * _MB, 12 * _MB, True, 512, True, 1, 7, 4),
-    (16 * _MB, 12 * _MB, True, 1024, False, 1, 7, 4),
-    (16 * _MB, 20 * _MB, True, 512, False, 1, 7, 4),
-    (16 * _MB, 12 * _MB, True, 0, True, 2, 12, 8),
-    (16 * _MB, 20 * _MB, True, 1024, True, 1, 7, 4),
-)
-_FLOW_OF_MORE = (
-    (0, 0, False, 0, True, 1, 2, 4),
-    (0, 0, False, 0, True, 2, 5, 8),
-    (12 * _MB, 12 * _MB, False, 0, True, 1, 2, 4),
-)
+# The flow's products that gain by the ring, by (M, N, K); its first one did not.
+_RING = {
+    (64, 2048, 2048): {"block_n": 64, "splits": 4, "stages": 6, "late": True},
+    (64, 16512, 2048): {"block_n": 64, "splits": 1, "stages": 5, "late": False},
+    (64, 2048, 8256): {"block_n": 128, "splits": 8, "stages": 5, "late": True},
+}
+# The flow attention's packed heads, splits and warps, for one sample and for more.
+_FLOW_OF_ONE = ((1, 7, 4), (2, 12, 8))
+_FLOW_OF_MORE = ((1, 2, 4), (2, 5, 8))
 
 
 @dataclass(frozen=True)
 class Fused:
     """Attributes:
     pdl: programmatic dependent launch: a kernel's weights are on their way before the kernel before it has ended.
-    stream_pdl: the same for the products of few rows.
-    early: bytes of each row of weights that those fetch until the kernel before has ended.
-    ahead: bytes of a product's weights that kernels which leave the memory idle fetch for it.
-    beside: bytes of the product after the next that the flow's attention fetches.
-    library: a library's product where it alone is as quick as the stream, though no kernel overlaps with it.
+    ring: products of 64 rows go through `ring`, where it is tuned for their shape; needs compute capability 9.0.
     packed, splits, warps: of `attention.flow_attention`.
     taller: times as many rows of weights a program where they are quantised, for as many bytes on their way.
     as_loaded: multiplies with the weights that the model was loaded with, not with the engine's quantised copies.
     """
 
     pdl: bool = True
-    stream_pdl: bool = False
-    early: int = 0
-    ahead: int = 0
-    beside: int = 0
-    library: bool = True
+    ring: bool = False
     packed: int = 1
     splits: int = 7
     warps: int = 4
@@ -92,35 +72,24 @@ class Fused:
     def ways(self, work: str, rows: int, quantised: bool = False, copies: bool = False) -> list[Fused]:
         """Arrangements for the work of `rows` samples, one of which is the quickest on a device.
 
-        They compute the same; where they split the keys differently sums round differently.
+        They compute the same; where they split keys or sums differently these round differently.
 
         Args:
             quantised: whether the weights are; copies: whether they also are there as they were loaded.
         """
         if copies:
-            return [*self.ways(work, rows, True)[:2], *replace(self, as_loaded=True).ways(work, rows)]
-        if work == "decode" and quantised:
-            return [replace(self, ahead=size, taller=taller) for taller in (2, 1) for size in self._sizes(0, 16)]
+            return [*self.ways(work, rows, True), *replace(self, as_loaded=True).ways(work, rows)]
         if work == "decode":
-            found = [replace(self, ahead=size) for size in self._sizes(0, 16, 32)]
-            return found + [replace(self, ahead=16 * _MB, stream_pdl=True, early=512)] * (rows > 1 and self.pdl)
-        found = []
-        for ahead, beside, stream_pdl, early, library, *shape in _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE:
-            way = {"ahead": ahead, "beside": beside, "stream_pdl": stream_pdl, "early": early}
-            if self.pdl or not any(way.values()):
-                packed, splits, warps = shape
-                found.append(replace(self, **way, library=library, packed=packed, splits=splits, warps=warps))
-        return found[:3] if quantised else found
-
-    def _sizes(self, *megabytes: int) -> list[int]:
-        """Bytes that may be fetched ahead, by what also launches kernels early."""
-        return [size * _MB for size in megabytes if self.pdl or not size]
+            return [replace(self, taller=taller) for taller in ((2, 1) if quantised else (1,))]
+        shapes = _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE
+        found = [replace(self, packed=packed, splits=splits, warps=warps) for packed, splits, warps in shapes]
+        return found + [replace(found[0], ring=True)] * (rows == 1 and self.pdl and not quantised)
 
     def norm(self, x, gain, eps):
         return rows.norm(x, gain, eps, self.pdl)
 
-    def add_norm(self, x, delta, gain, eps, then=None, begun=False):
-        return rows.add_norm(x, delta, gain, eps, self.pdl, then, self.ahead, self.beside if begun else 0)
+    def add_norm(self, x, delta, gain, eps):
+        return rows.add_norm(x, delta, gain, eps, self.pdl)
 
     def silu_mul(self, x):
         return rows.silu_mul(x)
@@ -174,15 +143,10 @@ class Fused:
         return base + self.linear(x, matrix)
 
     def decode_attention(self, *args):
-        *args, then = args
-        return attention.decode_attention(*args, pdl=self.pdl, then=then, most=self.ahead)
+        return attention.decode_attention(*args, pdl=self.pdl)
 
     def flow_attention(self, *args):
-        *args, then, later = args
-        return attention.flow_attention(
-            *args, pdl=self.pdl, then=then, most=self.ahead, later=later, most_later=self.beside,
-            packed=self.packed, splits=self.splits, warps=self.warps,
-        )  # fmt: skip
+        return attention.flow_attention(*args, pdl=self.pdl, packed=self.packed, splits=self.splits, warps=self.warps)
 
     def linear_gelu(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         return torch._addmm_activation(bias, x, weight.t(), use_gelu=True)  # one kernel of cuBLASLt
@@ -207,16 +171,19 @@ class Fused:
         return torch._scaled_mm(x.rows, matrix.weight.t(), *scales, out_dtype=torch.bfloat16, use_fast_accum=True)
 
     def _stream(self, x: torch.Tensor, matrix: Matrix, parts: bool = False, gated: bool = False) -> torch.Tensor:
-        shape = tuple(matrix.weight.shape)
-        tuned = _STREAM.get((len(x), *shape), {"splits": _splits(*shape)})
-        library = tuned is None or self.library and (len(x), *shape) in _LIBRARY
-        if library and matrix.scale is None:
+        shape, whole = (len(x), *matrix.weight.shape), {} if parts else {"splits": 1}
+        if self.ring and matrix.scale is None and shape in _RING:
+            # Here, as Gluon is not in every Triton whose other kernels run.
+            from alpamayo_ros.vla.engine.kernels.ring import ring
+
+            return ring(x, matrix.weight, gated=gated, pdl=self.pdl, **_RING[shape] | whole)
+        tuned = _STREAM.get(shape, {"splits": _splits(*shape[1:])})
+        if tuned is None and matrix.scale is None:
             return F.linear(x, matrix.weight)
-        options = (tuned or {}) | ({} if parts else {"splits": 1})
-        if matrix.scale is not None and shape[1] % 128 == 0:
+        options = (tuned or {}) | whole
+        if matrix.scale is not None and shape[2] % 128 == 0:
             options |= {"block_k": 128, "stages": 4}
-        options |= {"gated": gated, "pdl": self.stream_pdl, "early": self.early}
-        return stream.stream(x, matrix.weight, matrix.scale, **options)
+        return stream.stream(x, matrix.weight, matrix.scale, gated=gated, **options)
 
 
 def _splits(columns: int, size: int) -> int:

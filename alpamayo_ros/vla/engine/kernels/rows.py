@@ -12,8 +12,6 @@ import triton
 import triton.language as tl
 
 from alpamayo_ros.vla.engine.kernels.common import (
-    ahead,
-    fetch,
     gains,
     launch,
     normed_halves,
@@ -28,16 +26,13 @@ from alpamayo_ros.vla.engine.kernels.common import (
 
 @triton.jit
 def _add_norm(
-    x_ptr, delta_ptr, gain_ptr, sum_ptr, y_ptr, next_ptr, next_rows, next_stride, next_size, total, eps,
-    SIZE: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, WIDE: tl.constexpr, FETCH: tl.constexpr,
-    PDL: tl.constexpr,
+    x_ptr, delta_ptr, gain_ptr, sum_ptr, y_ptr, total, eps,
+    SIZE: tl.constexpr, BLOCK: tl.constexpr, PARTS: tl.constexpr, WIDE: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
     inside = cols < SIZE
     gain = tl.load(gain_ptr + cols, mask=inside, other=0.0).to(tl.float32)
-    if FETCH:
-        fetch(next_ptr, tl.program_id(0), tl.num_programs(0), next_rows, next_stride, next_size)
     wait(PDL)
     x = tl.load(x_ptr + row * SIZE + cols, mask=inside, other=0.0).to(tl.float32)
     if PARTS > 0:
@@ -61,33 +56,30 @@ def norm(x: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False) -> 
     rows, size = x.shape
     y = torch.empty((rows, size), dtype=torch.bfloat16, device=x.device)
     _add_norm[(rows,)](
-        x, x, gain, x, y, None, 0, 0, 0, 0, eps, size, power_of_2(size), 0, x.dtype == torch.float32, False,
+        x, x, gain, x, y, 0, eps, size, power_of_2(size), 0, x.dtype == torch.float32,
         num_warps=_warps(size), **launch(pdl),
     )  # fmt: skip
     return y
 
 
 def add_norm(
-    x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False,
-    then: torch.Tensor | None = None, most: int = 0, begun: int = 0,
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float, pdl: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Adds a branch to the residual, and norms the sum.
 
     Args:
         x: (M, K) bfloat16 or float32; delta: (M, K) bfloat16, or (parts, M, K) float32 whose sum is rounded first.
-        then: weights of which `most` bytes are fetched for the product after this, beside those of `begun` bytes.
 
     Returns:
         x + delta in x's dtype, and its RMS norm, bfloat16.
     """
     rows, size = x.shape
     parts = delta.shape[0] if delta.dim() == 3 else 1
-    following, *fetched = ahead(then, most, begun)
     total = torch.empty_like(x)
     y = torch.empty((rows, size), dtype=torch.bfloat16, device=x.device)
     _add_norm[(rows,)](
-        x, delta, gain, total, y, following, *fetched, rows * size, eps, size, power_of_2(size), parts,
-        x.dtype == torch.float32, following is not None, num_warps=_warps(size), **launch(pdl),
+        x, delta, gain, total, y, rows * size, eps, size, power_of_2(size), parts, x.dtype == torch.float32,
+        num_warps=_warps(size), **launch(pdl),
     )  # fmt: skip
     return total, y
 

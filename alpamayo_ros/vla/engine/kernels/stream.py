@@ -13,15 +13,14 @@ import torch
 import triton
 import triton.language as tl
 
-from alpamayo_ros.vla.engine.kernels.common import fetch, launch, rounded, silu, wait
+from alpamayo_ros.vla.engine.kernels.common import rounded, silu
 
 
 @triton.jit
 def _stream(
-    x_ptr, w_ptr, scale_ptr, base_ptr, y_ptr, M, N, early, stride,
+    x_ptr, w_ptr, scale_ptr, base_ptr, y_ptr, M, N,
     K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, SPLITS: tl.constexpr,
     STAGES: tl.constexpr, GATED: tl.constexpr, SCALED: tl.constexpr, ADD: tl.constexpr, EVEN: tl.constexpr,
-    EARLY: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     split = tl.program_id(1)
     rows = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -33,17 +32,10 @@ def _stream(
     present = (tokens < M)[:, None]
     w_first = w_ptr + rows.to(tl.int64)[:, None] * K + cols[None, :]
     x_first = x_ptr + tokens[:, None] * K + cols[None, :]
-    if EARLY:
-        # The first weights are on their way to the cache while the kernel before still runs.
-        weights = w_ptr + (tl.program_id(0) * BLOCK_N).to(tl.int64) * K + split * each * BLOCK_K
-        fetch(weights, 0, 1, BLOCK_N, stride, early)
-        if GATED:
-            fetch(weights + tl.cast(N, tl.int64) * K, 0, 1, BLOCK_N, stride, early)
     total = tl.zeros((BLOCK_N, BLOCK_M), tl.float32)
     if GATED:
         total_up = tl.zeros((BLOCK_N, BLOCK_M), tl.float32)
         u_first = w_first + tl.cast(N, tl.int64) * K
-    wait(PDL)
     for step in tl.range(split * each, min(split * each + each, steps), num_stages=STAGES):
         k = step * BLOCK_K
         if EVEN:
@@ -85,8 +77,6 @@ def stream(
     base: torch.Tensor | None = None,
     gated: bool = False,
     splits: int = 1,
-    pdl: bool = False,
-    early: int = 0,
     block_n: int = 64,
     block_k: int = 64,
     stages: int = 4,
@@ -98,18 +88,14 @@ def stream(
         scale: (N,) float32 of quantised weights.
         base: (M, N) residual, added after the product was rounded.
         gated: gate rows first, then up rows; the result has N / 2 columns.
-        early: bytes of each row of weights, at most those of a split, that are fetched while the kernel before still
-            runs; with `pdl`.
     """
     tokens, size = x.shape
     rows = weight.shape[0] // (2 if gated else 1)
     shape, dtype = ((splits, tokens, rows), torch.float32) if splits > 1 else ((tokens, rows), torch.bfloat16)
     y = torch.empty(shape, dtype=dtype, device=x.device)
-    even, stride = rows % block_n == 0 and size % block_k == 0, size * weight.element_size()
-    early = min(early, stride // splits) // 128 * 128 if pdl and even else 0
     _stream[(triton.cdiv(rows, block_n), splits)](
-        x, weight, scale, base, y, tokens, rows, early, stride, size, max(16, triton.next_power_of_2(tokens)), block_n,
-        block_k, splits, stages, gated, scale is not None, base is not None, even, early > 0, num_warps=warps,
-        **launch(pdl),
+        x, weight, scale, base, y, tokens, rows, size, max(16, triton.next_power_of_2(tokens)), block_n, block_k,
+        splits, stages, gated, scale is not None, base is not None, rows % block_n == 0 and size % block_k == 0,
+        num_warps=warps,
     )  # fmt: skip
     return y

@@ -25,18 +25,8 @@ def norm(x: torch.Tensor, gain: torch.Tensor, eps: float) -> torch.Tensor:
     return (gain * unit.to(x.dtype)).to(gain.dtype)
 
 
-def add_norm(
-    x: torch.Tensor,
-    delta: torch.Tensor,
-    gain: torch.Tensor,
-    eps: float,
-    then: torch.Tensor | None = None,
-    begun: bool = False,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """x + delta and its norm; `delta` may be (parts, M, K) float32.
-
-    Kernels fetch the weights that come `then`; `begun`: the flow's attention has fetched some of them.
-    """
+def add_norm(x: torch.Tensor, delta: torch.Tensor, gain: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """x + delta and its norm; `delta` may be (parts, M, K) float32."""
     if delta.dim() == x.dim() + 1:
         delta = delta.sum(0).to(gain.dtype)
     total = x + delta
@@ -102,7 +92,7 @@ def turn_and_keep(qkv, q_gain, k_gain, eps, cos, sin, keys, values, first) -> to
     return turned(q, q_gain, eps, cos, sin)
 
 
-def decode_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, then=None) -> torch.Tensor:
+def decode_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state) -> torch.Tensor:
     (_, kv, slots, head), capacity = own[0].shape, prompt[0].shape[1]
     length, step = state[0], state[1]
     position = (length + step + state[2]).reshape(1).long()
@@ -117,9 +107,7 @@ def decode_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, the
     return _attended(q[:, None], prompt, own, seen.expand(len(q), -1))
 
 
-def flow_attention(
-    qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, counts, starts, then=None, later=None
-) -> torch.Tensor:
+def flow_attention(qkv, q_gain, k_gain, eps, cos, sin, prompt, own, state, counts, starts) -> torch.Tensor:
     (_, kv, slots, head), capacity = own[0].shape, prompt[0].shape[1]
     rows = len(counts)
     tokens = len(qkv) // rows
