@@ -339,7 +339,8 @@ def operations(switches: Switches, model: Alpamayo) -> Any:
         return twins
     from alpamayo_ros.vla.engine.kernels.fused import Fused
 
-    return Fused(switches.dependent_launch and torch.cuda.get_device_capability(model.device)[0] >= 9)
+    generation, _ = torch.cuda.get_device_capability(model.device)
+    return Fused(switches.dependent_launch and generation >= 9, rings=generation == 9)
 
 
 def _fingerprint(model: Alpamayo) -> list[tuple[int, int]]:

@@ -55,13 +55,15 @@ _FLOW_OF_MORE = ((1, 2, 4), (2, 5, 8))
 class Fused:
     """Attributes:
     pdl: programmatic dependent launch: a kernel's weights are on their way before the kernel before it has ended.
-    ring: products of 64 rows go through `ring`, where it is tuned for their shape; needs compute capability 9.0.
+    rings: the device could run `ring`: its compute capability is 9.x.
+    ring: products of 64 rows go through it, where it is tuned for their shape.
     packed, splits, warps: of `attention.flow_attention`.
     taller: times as many rows of weights a program where they are quantised, for as many bytes on their way.
     as_loaded: multiplies with the weights that the model was loaded with, not with the engine's quantised copies.
     """
 
     pdl: bool = True
+    rings: bool = True
     ring: bool = False
     packed: int = 1
     splits: int = 7
@@ -83,7 +85,7 @@ class Fused:
             return [replace(self, taller=taller) for taller in ((2, 1) if quantised else (1,))]
         shapes = _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE
         found = [replace(self, packed=packed, splits=splits, warps=warps) for packed, splits, warps in shapes]
-        return found + [replace(found[0], ring=True)] * (rows == 1 and self.pdl and not quantised)
+        return found + [replace(found[0], ring=True)] * (rows == 1 and self.pdl and self.rings and not quantised)
 
     def norm(self, x, gain, eps):
         return rows.norm(x, gain, eps, self.pdl)
