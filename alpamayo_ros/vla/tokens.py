@@ -6,7 +6,7 @@ knows ids and strings; what a prompt says is `prompt.py`'s. Specification sectio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ from alpamayo_ros.vla.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+# Texts whose ids are kept: prompts of a few commands and questions.
+KEPT_TEXTS = 8
 
 # The special tokens in the order in which they get their ids; `image_pad` exists in the base and gets none. The names
 # in brackets are unused by the released models; 1.5 calls them `_padding_0` ... `_padding_8`.
@@ -76,10 +79,20 @@ class Vocabulary:
 
     tokenizer: Tokenizer
     ids: TokenIds
+    _encoded: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def encode(self, text: str) -> np.ndarray:
-        """Token ids of a rendered prompt, (L,) int64; special tokens in the text become their ids."""
-        return np.array(self.tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+        """Token ids of a rendered prompt, (L,) int64, read-only; special tokens in the text become their ids.
+
+        A drive says the same again and again, and three thousand tokens take ten milliseconds: the last few are kept.
+        """
+        if text not in self._encoded:
+            if len(self._encoded) >= KEPT_TEXTS:
+                del self._encoded[next(iter(self._encoded))]
+            ids = np.array(self.tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+            ids.flags.writeable = False
+            self._encoded[text] = ids
+        return self._encoded[text]
 
     def decode(self, ids: np.ndarray) -> str:
         """The text of token ids, special tokens spelled out."""

@@ -77,6 +77,18 @@ def test_history_on_a_curve():
     assert tokens.history_bins(xyz, HistoryConfig()).tolist() == np.stack([x, y, z], axis=-1).ravel().tolist()
 
 
+def test_the_last_texts_are_tokenised_once(loaded):
+    vocabulary = loaded["r1"].vocabulary
+    ids = vocabulary.encode("turn left")
+    assert vocabulary.encode("turn left") is ids and vocabulary.decode(ids) == "turn left"
+    with pytest.raises(ValueError, match="read-only"):
+        ids[0] = 0
+    for number in range(tokens.KEPT_TEXTS):
+        vocabulary.encode(f"exit {number}")
+    assert len(vocabulary._encoded) == tokens.KEPT_TEXTS
+    assert vocabulary.encode("turn left") is not ids and (vocabulary.encode("turn left") == ids).all()
+
+
 def test_history_tokens_take_the_placeholders_in_order(loaded):
     settings, vocabulary = loaded["r1"].model.config, loaded["r1"].vocabulary
     ids = vocabulary.encode("a" + 48 * "<|traj_history|>" + "b")

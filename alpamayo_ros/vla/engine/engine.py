@@ -344,5 +344,11 @@ def operations(switches: Switches, model: Alpamayo) -> Any:
 
 
 def _fingerprint(model: Alpamayo) -> list[tuple[int, int]]:
-    """Changes where any weight is changed in place or moved."""
-    return [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in model.parameters()]
+    """Changes where any weight is changed in place, moved or replaced."""
+    found, waiting = [], [model]
+    while waiting:  # in a tenth of the time of `parameters()`, which makes up everybody's name
+        module = waiting.pop()
+        own = [weight for weight in module._parameters.values() if weight is not None]
+        found += [(weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in own]
+        waiting += [part for part in module._modules.values() if part is not None]
+    return found

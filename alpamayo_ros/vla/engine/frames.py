@@ -5,6 +5,7 @@ The arithmetic is `vla.pixels`'; here its matrices stay on the device, and its s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -71,7 +72,7 @@ class Frames:
 @cache
 def _copiers() -> ThreadPoolExecutor:
     """One core copies at a fraction of what the memory gives."""
-    return ThreadPoolExecutor(8, "staging")
+    return ThreadPoolExecutor(min(16, os.cpu_count() or 1), "staging")
 
 
 class _Axis:

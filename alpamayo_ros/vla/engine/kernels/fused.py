@@ -82,7 +82,8 @@ class Fused:
         if copies:
             return [*self.ways(work, rows, True), *replace(self, as_loaded=True).ways(work, rows)]
         if work == "decode":
-            return [replace(self, taller=taller) for taller in ((2, 1) if quantised else (1,))]
+            launches = (True, False) if self.pdl else (False,)
+            return [replace(self, taller=t, pdl=pdl) for t in ((2, 1) if quantised else (1,)) for pdl in launches]
         shapes = _FLOW_OF_ONE if rows == 1 else _FLOW_OF_MORE
         found = [replace(self, packed=packed, splits=splits, warps=warps) for packed, splits, warps in shapes]
         return found + [replace(found[0], ring=True)] * (rows == 1 and self.pdl and self.rings and not quantised)
