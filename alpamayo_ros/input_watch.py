@@ -38,7 +38,7 @@ class InputWatch:
         self._heard: dict[str, dict[Hashable, float]] = {}
         self._arrivals: dict[str, int] = {}
         self._counts: deque[tuple[float, dict[str, int]]] = deque()
-        self._flood_said = float("-inf")
+        self._flood_said: dict[str, float] = {}
         self._frames: deque[float] = deque(maxlen=PACE)
         self._stamp_ns: int | None = None
         self._silent_said = float("-inf")
@@ -101,16 +101,15 @@ class InputWatch:
             self._counts.popleft()
         since, before = self._counts[0]
         over = now - since
-        if over < COUNTED or now - self._flood_said < COUNTED:
+        if over < COUNTED:
             return []
         rates = {stream: (count - before.get(stream, 0)) / over for stream, count in self._arrivals.items()}
         found = [
             NotReady(Reason.STREAM_FLOOD, stream, "more messages than any such source sends", {"rate": rate})
             for stream, rate in rates.items()
-            if rate > _most(stream)
+            if rate > _most(stream) and now - self._flood_said.get(stream, float("-inf")) >= COUNTED
         ]
-        if found:
-            self._flood_said = now
+        self._flood_said |= dict.fromkeys((each.stream for each in found), now)
         return found
 
     def _clock_stands(self, now: float, clock_ns: int) -> list[NotReady]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ _PROMPT, _WORDS, _STEPS, _ROUNDS = 3006, 40, 10, 5
 
 
 def lines(loaded: Loaded, samples: int) -> Iterator[dict[str, Any]]:
-    """Milliseconds of a step, the difference from the twins, and the kernels of the arrangement that is used."""
-    from alpamayo_ros.vla.engine.kernels.fused import Fused
+    """Milliseconds of a step, the difference from the twins, and the kernels that run with dependent launch."""
+    from alpamayo_ros.vla.engine.engine import operations
+    from alpamayo_ros.vla.engine.presets import PRESETS
 
     model, vocabulary = loaded
     config, language = model.config, model.vlm.model.language_model
@@ -37,12 +39,10 @@ def lines(loaded: Loaded, samples: int) -> Iterator[dict[str, Any]]:
         store.keys.normal_()
         store.values.normal_()
         wanted = {}
-        arrangements = {
-            "twins": twins,
-            "no dependent launch": Fused(pdl=False),
-            "dependent launch": Fused(),
-            "dependent launch, ring": Fused(ring=True),
-        }
+        ops = operations(PRESETS["exact"], model)
+        arrangements = {"twins": twins, "no dependent launch": replace(ops, pdl=False), "dependent launch": ops}
+        if ops.rings and samples == 1:
+            arrangements["dependent launch, ring"] = replace(ops, ring=True)
         for name, ops in arrangements.items():
             store.begin(_PROMPT, -2592)
             choice = decode.Choice(masked, 0.0, 1.0, ids)

@@ -5,7 +5,7 @@ It takes one JSON object a line on its standard input and answers likewise:
     {"begin": KIND, "seed": N}   spoil what is sent from now on     -> {"began": monotonic, "stamp": ns, "about": ...}
     {"end": true}                send the truth again               -> {"ended": monotonic, "stamp": ns}
     {"say": TEXT}                publish a command               -> {"said": monotonic, "stamp": ns}
-    {"heard": true}              when all streams have a reader  -> {"heard": monotonic, "stamp": ns, "failed": TEXT}
+    {"heard": true}              when cameras and odometry are read -> {"heard": monotonic, "stamp": ns, "failed": TEXT}
     {"quit": true}
 """
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from alpamayo_ros.faults.kinds import KINDS, Told
@@ -51,8 +54,12 @@ def report(cases: Sequence[Case], command: str) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What it ran on, and how busy that was: the load average over the last quarter of an hour."""
-    return {"cpus": os.cpu_count(), "python": sys.version.split()[0], "load": round(os.getloadavg()[2], 1)}
+    """What it ran on, how busy that was (the load average over the last quarter of an hour), and of which commit."""
+    found = {"cpus": os.cpu_count(), "python": sys.version.split()[0], "load": round(os.getloadavg()[2], 1)}
+    asked = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    with suppress(OSError, subprocess.CalledProcessError):  # an installation is no checkout
+        found["commit"] = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    return found
 
 
 def summary(found: Mapping[str, Any]) -> str:
@@ -91,7 +98,9 @@ def markdown(found: Mapping[str, Any], soak: Mapping[str, Any], fuzz: Mapping[st
             "",
             f"On {found['machine']['cpus']} cores at a load of {found['machine']['load']:.0f}, {found['passed']} of "
             f"{found['cases']} cases keep every bound, threads and memory too; the slowest name came after "
-            f"{slowest:.2f} s. Wrong and plausible, so not to be told from the messages: {untold}.",
+            f"{slowest:.2f} s. After sensors were killed the count begins when DDS has introduced the new ones to the "
+            "driver, for which Fast DDS may take 3 s. Wrong and plausible, so not to be told from the messages: "
+            f"{untold}.",
             "",
             f"Soak, {soak['minutes']:.0f} minutes of {soak['faults']} random faults of {soak['kinds']} kinds on one "
             f"driver at a load of {soak['machine']['load']:.0f}: "

@@ -58,7 +58,7 @@ def assemble(
 ) -> Prompt:
     """Tokenises a rendered prompt as a whole, puts the history in and lays out the positions."""
     unfused = vocabulary.encode(text)
-    ids = unfused if history_xyz is None else fuse_history(unfused, history_xyz, config, vocabulary.ids.history)
+    ids = unfused.copy() if history_xyz is None else fuse_history(unfused, history_xyz, config, vocabulary.ids.history)
     places, delta = positions.mrope(ids, grids, config.image_token, config.merge_size)
     return Prompt(unfused, ids, places, delta, grids)
 

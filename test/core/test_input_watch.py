@@ -49,6 +49,23 @@ def test_a_flood_is_named(stream, rate, floods):
     assert [(each.reason, each.stream) for each in found[:1]] == [(Reason.STREAM_FLOOD, stream)] * floods
 
 
+@pytest.mark.parametrize("phase", [0.0, 0.13, 0.26, 0.39])
+def test_a_flood_is_named_soon_wherever_it_begins_and_of_every_stream(phase):
+    watch, said = InputWatch(REFERENCE_ROLE, False), []
+    begins = 1.0 + phase
+    for step in range(300):
+        now = step / 100
+        for stream in ("cross_left", "cross_right"):
+            if now >= begins + 0.1 * (stream == "cross_right") or step % 10 == 0:
+                watch.arrived(stream, "a", now)
+        if step % 5 == 0:
+            said += [(now, each.stream) for each in watch.look(now, 0) if each.reason is Reason.STREAM_FLOOD]
+    for stream, began in (("cross_left", begins), ("cross_right", begins + 0.1)):
+        times = [now for now, of in said if of == stream]
+        assert began < times[0] < began + 0.56
+        assert len(times) <= (3.0 - times[0]) / 0.5 + 1
+
+
 @pytest.mark.parametrize("pace", [0.1, 0.5])
 def test_silence_of_the_reference_camera_is_named_by_its_own_pace(pace):
     watch = InputWatch(REFERENCE_ROLE, False)

@@ -2,9 +2,9 @@
 
     Y^T = W X^T          W (N, K) bfloat16, float8 or int8; X (M, K) bfloat16, M <= 64; float32 sums
 The weights are the left operand, so that 64 of their rows fill a matrix instruction however few rows X has. A program
-takes BLOCK_N rows of W and one of SPLITS ranges of k. Fused: SiLU(gate) * up, the weights' scale per row, addition of
-a residual (these three need SPLITS = 1). With more splits the float32 parts come out, (SPLITS, M, N), and the kernel
-that reads them adds them up. Twins: `twins.linear_parts`, `twins.gate_up`, `twins.linear_add`.
+takes BLOCK_N rows of W and one of SPLITS ranges of k. Fused: SiLU(gate) * up, the weights' scale per row (the first
+needs SPLITS = 1). With more splits the float32 parts come out, (SPLITS, M, N), and the kernel that reads them adds them
+up. Twins: `twins.linear_parts`, `twins.gate_up`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from alpamayo_ros.vla.engine.kernels.common import rounded, silu
 
 @triton.jit
 def _stream(
-    x_ptr, w_ptr, scale_ptr, base_ptr, y_ptr, M, N,
+    x_ptr, w_ptr, scale_ptr, y_ptr, M, N,
     K: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, SPLITS: tl.constexpr,
-    STAGES: tl.constexpr, GATED: tl.constexpr, SCALED: tl.constexpr, ADD: tl.constexpr, EVEN: tl.constexpr,
+    STAGES: tl.constexpr, GATED: tl.constexpr, SCALED: tl.constexpr, EVEN: tl.constexpr,
 ):  # fmt: skip
     split = tl.program_id(1)
     rows = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -62,8 +62,6 @@ def _stream(
     y = tl.trans(total)
     places = tokens[:, None] * N + rows[None, :]
     mask = present & (rows < N)[None, :]
-    if ADD:
-        y = rounded(y) + tl.load(base_ptr + places, mask=mask, other=0.0).to(tl.float32)
     if SPLITS > 1:
         tl.store(y_ptr + split * M * N + places, y, mask=mask)
     else:
@@ -74,7 +72,6 @@ def stream(
     x: torch.Tensor,
     weight: torch.Tensor,
     scale: torch.Tensor | None = None,
-    base: torch.Tensor | None = None,
     gated: bool = False,
     splits: int = 1,
     block_n: int = 64,
@@ -86,7 +83,6 @@ def stream(
 
     Args:
         scale: (N,) float32 of quantised weights.
-        base: (M, N) residual, added after the product was rounded.
         gated: gate rows first, then up rows; the result has N / 2 columns.
     """
     tokens, size = x.shape
@@ -94,8 +90,8 @@ def stream(
     shape, dtype = ((splits, tokens, rows), torch.float32) if splits > 1 else ((tokens, rows), torch.bfloat16)
     y = torch.empty(shape, dtype=dtype, device=x.device)
     _stream[(triton.cdiv(rows, block_n), splits)](
-        x, weight, scale, base, y, tokens, rows, size, max(16, triton.next_power_of_2(tokens)), block_n, block_k,
-        splits, stages, gated, scale is not None, base is not None, rows % block_n == 0 and size % block_k == 0,
+        x, weight, scale, y, tokens, rows, size, max(16, triton.next_power_of_2(tokens)), block_n, block_k,
+        splits, stages, gated, scale is not None, rows % block_n == 0 and size % block_k == 0,
         num_warps=warps,
     )  # fmt: skip
     return y
